@@ -1,0 +1,1 @@
+"""What fills the ports: one folder a world."""

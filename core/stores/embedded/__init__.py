@@ -1,0 +1,1 @@
+"""The embedded world: SQLite and memory-mapped timelines in one folder, no servers."""

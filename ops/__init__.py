@@ -1,0 +1,1 @@
+"""Procedures for people on call: plan, then apply. No click, no rich."""
