@@ -11,6 +11,7 @@ from .errors import StoreDown
 EPOCH_MS = 1_262_304_000_000  # 2010-01-01 UTC: older than any import we know, good until 2079
 NODE_BITS, SEQUENCE_BITS = 10, 12
 NODES = 1 << NODE_BITS
+LEASED_NODES = 960  # processes lease the nodes below; the 64 above date imported tweets, one node a file
 SEQUENCES = 1 << SEQUENCE_BITS
 TIME_SHIFT = NODE_BITS + SEQUENCE_BITS
 MAX_ID = (1 << 63) - 1

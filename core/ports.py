@@ -86,7 +86,8 @@ class SocialGraph(Protocol):
     """Who follows whom. `following` is the truth; the followee's follower list is carried there by a worker."""
 
     async def follow(self, follows: Sequence[NewFollow], following_max: int) -> list[FollowOutcome]:
-        """Store edges in `following`, each with its events. Counts `following` of the follower."""
+        """Store edges in `following`, each with its events (a `FOLLOWED` whose `ref` is 0 gets the edge's sequence there).
+        Counts `following` of the follower."""
 
     async def unfollow(self, pairs: Sequence[tuple[int, int]], events: Sequence[Sequence[Event]]) -> list[bool]:
         """Remove (follower, followee) edges from `following`, with one sequence of events a pair; false where none stood."""
@@ -256,9 +257,9 @@ class FanoutModes(Protocol):
 class EventLog(Protocol):
     """What happened, in order. Writes elsewhere append to it; consumers follow it group by group."""
 
-    def moved(self) -> bool:
-        """Whether anything may have been appended, here or by another process, since the last `read` that came back with
-        fewer than it was asked. Cheap enough to ask before each answer."""
+    def moved(self, after: int) -> bool:
+        """Whether there is an event with offset > `after`, appended here or by another process. Cheap enough to ask before
+        each answer; `after` is the asker's own place, since several follow one log."""
 
     async def append(self, events: Sequence[Event]) -> int:
         """Append events that belong to no other write; returns the last offset."""
@@ -276,7 +277,7 @@ class EventLog(Protocol):
         """Return true as soon as there is an event with offset > `after`; false after `timeout_s`."""
 
     async def lag(self, groups: Sequence[str], now_ms: int) -> list[GroupLag]:
-        """How far behind each group is."""
+        """How far behind each group is. `owner` holds the lease that is named like the group."""
 
     async def trim(self, before_ms: int, groups: Sequence[str]) -> int:
         """Drop events older than `before_ms` that every one of `groups` has passed; returns how many."""
@@ -323,7 +324,7 @@ class Leases(Protocol):
         """Who holds it, "" for nobody."""
 
     async def node(self, holder: str) -> tuple[int, Lease]:
-        """Take any free node id of tweet ids, in [0, 1024)."""
+        """Take any free node id of tweet ids, in [0, `ids.LEASED_NODES`)."""
 
 
 class Tokens(Protocol):

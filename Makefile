@@ -1,0 +1,49 @@
+# Two commands for a new clone: `make serve` and `make test`. Each makes its own environment; nothing else is needed
+# but Python 3.11 or newer and make.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+ARGS ?=
+
+.PHONY: serve test check lint types slow crash bench clean
+
+serve: $(VENV)/run
+	$(BIN)/twit serve $(ARGS)
+
+test: $(VENV)/dev
+	$(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)
+
+check: lint types slow
+
+lint: $(VENV)/dev
+	$(BIN)/ruff check .
+
+types: $(VENV)/dev
+	mkdir -p .lint && ln -sfn .. .lint/twit
+	MYPYPATH=.lint $(BIN)/mypy -p twit.core -p twit.cli -p twit.ops -p twit.simulate
+
+slow: $(VENV)/dev
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+crash: $(VENV)/dev
+	$(BIN)/python -m pytest tests/crash -m slow --crash-rounds 200 $(ARGS)
+
+bench: $(VENV)/dev
+	$(BIN)/python -m tests.bench $(ARGS)
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "twit needs Python 3.11 or newer: none found on PATH (make PYTHON=/path/to/python3.11)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run: $(VENV)/bin/python setup.cfg constraints.txt
+	$(PIP) -e '.[live,simulate,reports]'
+	@touch $@
+
+$(VENV)/dev: $(VENV)/bin/python setup.cfg constraints.txt
+	$(PIP) -e '.[live,simulate,reports,dev]'
+	@touch $@ $(VENV)/run
+
+clean:
+	rm -rf $(VENV) .lint .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

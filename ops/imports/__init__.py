@@ -1,0 +1,1 @@
+"""Bringing in what others recorded: follow graphs and interactions, in bulk, restartable, bad lines reported."""

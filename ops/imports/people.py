@@ -1,0 +1,110 @@
+"""Accounts and follow edges in bulk: what both imports begin with. Every step may be repeated.
+
+Imported people cannot log in: they have no password and no e-mail. A name that belongs to somebody who can is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from ...core.errors import Conflict, Invalid
+from ...core.model import Event, EventKind, FollowStatus, NewAccount, NewFollow
+from ...core.service import Twit
+
+T = TypeVar("T")
+BATCH = 5_000  # rows a store call: some hundred milliseconds of one durable write
+Progress = Callable[[str, int, int], None]  # step, done, total
+
+
+def batches(items: Sequence[T], size: int = BATCH) -> Iterator[Sequence[T]]:
+    """Cut into pieces of at most `size`."""
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+async def ensure_people(twit: Twit, prefix: str, numbers: Sequence[int], now_ms: int, progress: Progress) -> tuple[dict[int, int], int]:
+    """Give every number of the file an account named prefix + number, seen at `now_ms`.
+
+    Returns number → user id, and how many accounts are new. Raises `Conflict` where a name belongs to a person,
+    `Invalid` where prefix and number make no name.
+    """
+    _check_prefix(twit, prefix, max(numbers, default=0))
+    users: dict[int, int] = {}
+    new = 0
+    for chunk in batches(numbers):
+        names = [f"{prefix}{number}" for number in chunk]
+        found = await twit.stores.accounts.ids_of(names)
+        await _refuse_persons(twit, [user_id for user_id in found if user_id])
+        wanted = [name for name, user_id in zip(names, found, strict=True) if not user_id]
+        made = await twit.stores.accounts.create([
+            NewAccount(username=name, email="", password_hash="", display_name=name, created_ms=now_ms) for name in wanted
+        ]) if wanted else []
+        fresh = iter(made)
+        for number, user_id in zip(chunk, found, strict=True):
+            users[number] = user_id or next(fresh).user_id
+        new += len(made)
+        await _open_rows(twit, [users[number] for number in chunk], now_ms)
+        progress("accounts", len(users), len(numbers))
+    return users, new
+
+
+def _check_prefix(twit: Twit, prefix: str, largest: int) -> None:
+    longest = len(f"{prefix}{largest}")
+    if longest > twit.limits.username_chars_max or not (prefix.isascii() and prefix.replace("_", "a").isalnum()):
+        raise Invalid(
+            f"prefix {prefix!r} with {largest} makes no user name", field="prefix",
+            meaning=f"names are 1 to {twit.limits.username_chars_max} of A-Z a-z 0-9 _",
+        )
+
+
+async def _refuse_persons(twit: Twit, user_ids: Sequence[int]) -> None:
+    for user in await twit.stores.accounts.get(user_ids):
+        if user is not None and user.email:
+            raise Conflict(
+                f"@{user.username} is somebody's account", meaning="an import would post in his name", try_="choose another --prefix",
+            )
+
+
+async def _open_rows(twit: Twit, user_ids: Sequence[int], now_ms: int) -> None:
+    counts = await twit.stores.accounts.counts(user_ids)
+    blank = [user for user, count in zip(user_ids, counts, strict=True) if count.following == 0 and count.tweets == 0]
+    await twit.stores.timelines.open_empty(np.array(blank, dtype=np.int64), now_ms)
+    await twit.stores.timelines.touch(np.array(user_ids, dtype=np.int64), now_ms)
+
+
+async def follow_all(twit: Twit, edges: Sequence[tuple[int, int]], now_ms: int, progress: Progress) -> dict[FollowStatus, int]:
+    """Make (follower, followee) edges, carry them to the follower lists, and let fan-out reconsider each followee.
+
+    An edge to somebody who has not posted needs no merge. One event a follower and batch tells running servers.
+    """
+    tally = dict.fromkeys(FollowStatus, 0)
+    done = 0
+    for chunk in batches(edges):
+        followees = sorted({followee for _, followee in chunk})
+        counts = await twit.stores.accounts.counts(followees)
+        silent = {followee for followee, count in zip(followees, counts, strict=True) if count.tweets == 0}
+        outcomes = await twit.stores.graph.follow(_new_follows(chunk, silent, now_ms), twit.limits.following_max)
+        for outcome in outcomes:
+            tally[outcome.status] += 1
+        await twit.stores.graph.carry(chunk)
+        await twit.stores.log.append([
+            Event(kind=EventKind.MODE_CHECK, key=followee, actor=followee, at_ms=now_ms) for followee in followees
+        ])
+        done += len(chunk)
+        progress("follows", done, len(edges))
+    return tally
+
+
+def _new_follows(chunk: Iterable[tuple[int, int]], silent: set[int], now_ms: int) -> list[NewFollow]:
+    told: set[int] = set()
+    follows = []
+    for follower, followee in chunk:
+        merged = followee in silent
+        events: tuple[Event, ...] = ()
+        if not merged or follower not in told:
+            told.add(follower)
+            events = (Event(kind=EventKind.FOLLOWED, key=follower, actor=follower, target=followee, at_ms=now_ms),)
+        follows.append(NewFollow(follower=follower, followee=followee, merged=merged, created_ms=now_ms, events=events))
+    return follows
