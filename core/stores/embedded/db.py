@@ -1,0 +1,161 @@
+"""The database file: where it lies, how it is opened, which schema it has, and what its errors mean.
+
+One reader connection is used directly on the loop for queries of microseconds; all writes go through `writer.Writer`.
+It never holds a second SQLite library on the file, never upgrades a schema that a newer build has written, and lets no
+`sqlite3` error out: callers see `core.errors` only.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...clock import Clock
+from ...errors import StoreCorrupt, StoreDown, StoreError, StoreFull, StoreTimeout
+from ...limits import Limits
+from .writer import Writer
+
+FILE = "twit.db"
+APPLICATION_ID = 0x54574954  # "TWIT": tells our files from any other SQLite database
+SCHEMA_VERSION = 1
+READER_CACHE_KIB = 65_536
+READER_MAP_BYTES = 1 << 30  # a commit empties the reader's page cache; mapped pages are there again without a read
+WRITER_CACHE_KIB = 65_536
+CHECKPOINT_PAGES = 4_000  # 16 MB of log before it is folded into the file: fewer, longer folds
+
+
+class Database:
+    """The reader connection, the writer, and what every store file needs beside them."""
+
+    def __init__(self, folder: Path, limits: Limits, clock: Clock, *, durable: bool, inline: bool) -> None:
+        self.folder = folder
+        self.path = folder / FILE
+        self.limits = limits
+        self.clock = clock
+        self._durable = durable
+        self.read = self._connect(READER_CACHE_KIB)
+        self.read.execute("PRAGMA query_only=ON")
+        self.read.execute(f"PRAGMA mmap_size={READER_MAP_BYTES}")
+        self.writer = Writer(self._connect_writer(), translated, limits, inline=inline)
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """All rows of a query, read on the caller's thread."""
+        try:
+            return self.read.execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise translated(error) from error
+
+    def row(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """The first row of a query, or `None`."""
+        try:
+            return self.read.execute(sql, parameters).fetchone()
+        except sqlite3.Error as error:
+            raise translated(error) from error
+
+    def each(self, sql: str, parameters: Iterable[Sequence[Any]]) -> list[Any]:
+        """The first row, or `None`, of the same query for each set of parameters: a point read costs some 5 µs."""
+        execute = self.read.execute
+        try:
+            return [execute(sql, one).fetchone() for one in parameters]
+        except sqlite3.Error as error:
+            raise translated(error) from error
+
+    async def close(self) -> None:
+        """Finish what is queued, then let go. More than once is harmless."""
+        await self.writer.close()
+        self.read.close()
+
+    def _connect(self, cache_kib: int) -> sqlite3.Connection:
+        connection = connect(self.path, self.limits.store_timeout_ms)
+        connection.execute(f"PRAGMA cache_size=-{cache_kib}")
+        return connection
+
+    def _connect_writer(self) -> sqlite3.Connection:
+        connection = self._connect(WRITER_CACHE_KIB)
+        connection.execute(f"PRAGMA synchronous={'FULL' if self._durable else 'OFF'}")
+        connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+        return connection
+
+
+def connect(path: Path, timeout_ms: int) -> sqlite3.Connection:
+    """A connection that opens no transaction by itself and waits for another's lock for less than a call may take."""
+    return sqlite3.connect(
+        path, timeout=timeout_ms * 0.8 / 1000, isolation_level=None, check_same_thread=False, cached_statements=512
+    )
+
+
+def prepare(folder: Path, schemas: Sequence[str], timeout_ms: int, *, create: bool) -> None:
+    """Make the folder and the file where they are missing, and check that the schema is ours and not newer.
+
+    Raises `StoreDown` where there is nothing and `create` is false, `StoreFull` where it cannot be written,
+    `StoreCorrupt` for another program's file or a newer schema.
+    """
+    path = folder / FILE
+    try:
+        if create:
+            folder.mkdir(parents=True, exist_ok=True)
+        elif not path.exists():
+            what = f"no database at {path}"
+            raise StoreDown(what, meaning="nothing was ever stored there", try_="check the folder; serving or posting makes it")
+        if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+            raise _read_only(path)
+        connection = connect(path, timeout_ms)
+        try:
+            _check_schema(connection, path, schemas)
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise translated(error, path) from error
+    except OSError as error:
+        what = f"{folder}: {error.strerror}"
+        raise (StoreFull if error.errno in _UNWRITABLE else StoreDown)(what, try_="check the folder and its rights") from error
+
+
+def _check_schema(connection: sqlite3.Connection, path: Path, schemas: Sequence[str]) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if tables and application != APPLICATION_ID:
+        what = f"{path} is another program's database"
+        raise StoreCorrupt(what, try_="name another folder")
+    if version > SCHEMA_VERSION:
+        what = f"{path} has schema version {version}; this build knows up to {SCHEMA_VERSION}"
+        raise StoreCorrupt(what, meaning="a newer build wrote it", try_="run that build, or name another folder")
+    if version == SCHEMA_VERSION:
+        return
+    connection.execute("PRAGMA journal_mode=WAL")
+    script = "\n".join(schemas)
+    stamp = f"PRAGMA application_id={APPLICATION_ID};\nPRAGMA user_version={SCHEMA_VERSION};"
+    connection.executescript(f"BEGIN IMMEDIATE;\n{script}\n{stamp}\nCOMMIT;")
+
+
+_UNWRITABLE = frozenset({1, 13, 28, 30, 122})  # EPERM, EACCES, ENOSPC, EROFS, EDQUOT
+
+_MEANS: dict[int, tuple[type[StoreError], str, str]] = {
+    sqlite3.SQLITE_BUSY: (StoreDown, "another process held the database for too long", "look for a stuck process, then repeat"),
+    sqlite3.SQLITE_LOCKED: (StoreDown, "another connection held a table for too long", "repeat"),
+    sqlite3.SQLITE_READONLY: (StoreFull, "the database is read-only: nothing was written", "check the rights of the folder"),
+    sqlite3.SQLITE_FULL: (StoreFull, "the disk is full: nothing was written", "make room, then repeat"),
+    sqlite3.SQLITE_CORRUPT: (StoreCorrupt, "the file is damaged", "restore it from a backup"),
+    sqlite3.SQLITE_NOTADB: (StoreCorrupt, "the file is not a database", "restore it from a backup, or name another folder"),
+    sqlite3.SQLITE_FORMAT: (StoreCorrupt, "the file is not a database that this build reads", "restore it from a backup"),
+    sqlite3.SQLITE_INTERRUPT: (StoreTimeout, "the query was stopped", "repeat"),
+}
+
+
+def translated(error: sqlite3.Error, path: Path | str = "") -> StoreError:
+    """What a `sqlite3` error means to a caller of the ports."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    at = f"{path}: " if path else ""
+    kind, meaning, try_ = _MEANS.get(code, (StoreError, "the database refused the request", ""))
+    if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM} or isinstance(error, sqlite3.ProgrammingError):
+        kind, meaning, try_ = StoreDown, "the database is not open", "check the folder, its rights and its disk"
+    return kind(f"{at}{error}", meaning=meaning, try_=try_)
+
+
+def _read_only(path: Path) -> StoreFull:
+    what = f"{path} cannot be written"
+    return StoreFull(what, meaning="the folder or the file is read-only", try_="check their rights, or name another folder")
