@@ -1,0 +1,1 @@
+"""The generated world behind `twit serve --demo`."""

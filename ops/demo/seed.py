@@ -1,0 +1,80 @@
+"""Stores the demo world in an empty data directory and delivers it."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+
+from ...core.errors import Conflict
+from ...core.model import Event, EventKind, NewAccount, NewFollow, NewTweet, Tweet
+from ...core.service import Twit
+from ..imports.people import batches
+from .world import LOGINS, PEOPLE, STAR, World, draw
+
+PASSWORD = "demo-password"  # noqa: S105 - printed at start: these three accounts are there to be used
+SEED = 7
+BIO = "A generated person, followed by fifteen thousand others."  # written last: the mark of a whole world
+
+
+class Seeded(msgspec.Struct, frozen=True):
+    """What to print: a login, and one of his tweets' ids to try."""
+
+    username: str
+    password: str
+    tweet_id: int
+    people: int
+    fresh: bool
+
+
+async def seed_demo(twit: Twit, now_ms: int, seed: int = SEED) -> Seeded:
+    """Fill an empty directory; a demo directory is left as it is; any other is refused (`Conflict`)."""
+    count = await twit.stores.accounts.count()
+    star = (await twit.stores.accounts.get([STAR]))[0]
+    if count and (star is None or star.username != LOGINS[STAR]):
+        raise Conflict(
+            f"this data directory holds {count} accounts already", meaning="the demo would mix its people with yours",
+            try_="TWIT_DATA=$(mktemp -d) twit serve --demo",
+        )
+    if not count:
+        await _store(twit, draw(seed, now_ms), now_ms)
+    elif star is not None and not star.bio:
+        raise Conflict(
+            "an earlier start was stopped while it made the demo world", meaning="half a world is worth nothing to you",
+            try_="delete the data directory and start again",
+        )
+    newest = await twit.user_timeline(0, STAR, limit=1)
+    return Seeded(LOGINS[1], PASSWORD, newest.tweets[0].tweet_id if newest.tweets else 0, PEOPLE, fresh=not count)
+
+
+async def _store(twit: Twit, world: World, now_ms: int) -> None:
+    hashed = await twit.accounts.hash_password(PASSWORD)
+    logins = set(LOGINS)
+    for start in range(0, PEOPLE, 5_000):
+        await twit.stores.accounts.create([
+            NewAccount(
+                username=name, email=f"{name}@demo.invalid" if number in logins else "", created_ms=now_ms,
+                password_hash=hashed if number in logins else "", display_name=name.replace("_", " ").title(),
+            ) for number, name in enumerate(world.names[start : start + 5_000], start + 1)
+        ])
+    await twit.stores.timelines.open_empty(np.arange(1, PEOPLE + 1, dtype=np.int64), now_ms)
+    pairs: list[tuple[int, int]] = [(int(a), int(b)) for a, b in world.follows.tolist()]
+    for chunk in batches(pairs, 20_000):
+        await twit.stores.graph.follow(
+            [NewFollow(follower=a, followee=b, merged=True, created_ms=now_ms) for a, b in chunk], twit.limits.following_max,
+        )
+        await twit.stores.graph.carry(chunk)
+    await twit.stores.log.append([Event(kind=EventKind.MODE_CHECK, key=STAR, actor=STAR, at_ms=now_ms)])
+    for tweets in batches(world.tweets, 4_000):
+        await twit.stores.tweets.put([NewTweet(tweet=tweet, events=(_created(tweet, now_ms),)) for tweet in tweets])
+    likes: list[tuple[int, int]] = [(int(user), int(tweet)) for user, tweet in world.likes.tolist()]
+    for liked in batches(likes, 10_000):
+        await twit.stores.engagement.like(liked, now_ms, [()] * len(liked))
+    await twit.workers.drain()
+    await twit.update_profile(STAR, {"bio": BIO})
+
+
+def _created(tweet: Tweet, now_ms: int) -> Event:
+    return Event(
+        kind=EventKind.TWEET_CREATED, key=tweet.author_id, actor=tweet.author_id, tweet=tweet.tweet_id,
+        target=tweet.retweet_of_author or tweet.reply_to_author, ref=tweet.retweet_of, at_ms=now_ms,
+    )
