@@ -1,0 +1,60 @@
+"""Stores that refuse every write: what planning and dry runs are handed, so that "nothing was written" is no promise but a fact.
+
+A method is refused unless it is named here as a read: a port that grows a write is safe before anybody thinks of this file.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from ..core.errors import Forbidden
+from ..core.ports import Stores
+
+READS = {
+    "accounts": {"get", "ids_of", "credentials", "counts", "page", "count"},
+    "graph": {"following", "is_following", "following_page", "followers_page", "followers"},
+    "relations": {"blocks", "related_page", "requests_page", "request", "request_between"},
+    "tweets": {"get", "by_authors", "in_conversation", "replies", "retweets", "retweet_ids"},
+    "engagement": {"likers_page", "liked", "recent_likes", "counts"},
+    "timelines": {"read", "raw", "mark", "residents"},
+    "modes": {"get", "pulled"},
+    "log": {"moved", "read", "tail", "offset", "wait", "lag"},
+    "work": {"pending", "deliveries", "parked"},
+    "leases": {"holder"},
+    "tokens": {"get"},
+    "rates": set(),
+    "health": {"check"},
+}
+
+
+class _ReadOnlyPort:
+    """One port, its reads only."""
+
+    def __init__(self, name: str, port: object) -> None:
+        self._name = name
+        self._port = port
+
+    def __getattr__(self, verb: str) -> Any:
+        found = getattr(self._port, verb)
+        if verb in READS[self._name]:
+            return found
+
+        def refuse(*_: object, **__: object) -> None:
+            what = f"a plan tried to write: {self._name}.{verb}"
+            raise Forbidden(what, code="READ_ONLY", meaning="nothing was written; this is a bug")
+
+        return refuse
+
+
+class _ReadOnlyStores:
+    """All ports, their reads only."""
+
+    def __init__(self, stores: Stores) -> None:
+        self.kind = stores.kind
+        for name in READS:
+            setattr(self, name, _ReadOnlyPort(name, getattr(stores, name)))
+
+
+def read_only(stores: Stores) -> Stores:
+    """Return the same stores without their writes: each raises `Forbidden` (`READ_ONLY`)."""
+    return cast("Stores", _ReadOnlyStores(stores))
