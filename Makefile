@@ -28,7 +28,7 @@ slow: $(VENV)/dev
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
 crash: $(VENV)/dev
-	$(BIN)/python -m pytest tests/crash -m slow --crash-rounds 200 $(ARGS)
+	TWIT_CRASH_ROUNDS=200 $(BIN)/python -m pytest tests/crash -m slow -s $(ARGS)
 
 bench: $(VENV)/dev
 	$(BIN)/python -m tests.bench $(ARGS)
