@@ -1,0 +1,243 @@
+"""What a process remembers of tweets, people, viewers and counts, kept true by the event log (`coherence.py` applies it).
+
+`sync()` before an answer makes everything here at least as new as the log was then. A fill that was read before an event and
+would be kept after it is not kept. Nothing here decides who sees what, and nothing here writes to a store.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from .clock import Clock
+from .coherence import Coherence
+from .limits import Limits
+from .model import AccountStatus, AuthorMode, LoggedEvent, Tweet, TweetCounts, User
+from .ports import Stores
+from .recent import Recent
+from .viewers import load_viewer
+from .visibility import NOBODY, Viewer
+
+UNMERGED_RELOAD_MS = 1_000  # a merge moves no event: viewers with unmerged follows are read again after this
+
+
+class Newest(msgspec.Struct):
+    """An author's newest standing tweets. Every one with id >= `back_to` is in `ids`, newest first."""
+
+    ids: list[int]
+    back_to: int
+
+    def below(self, before: int) -> list[int]:
+        """Ids older than `before`; 0 for all."""
+        if not before or not self.ids or self.ids[0] < before:
+            return self.ids
+        return self.ids[bisect_left(self.ids, -before + 1, key=lambda tweet_id: -tweet_id) :]
+
+
+class Caches:
+    """Process caches. All answers come in the order of the question."""
+
+    def __init__(self, stores: Stores, limits: Limits, clock: Clock) -> None:
+        self._stores = stores
+        self._limits = limits
+        self._clock = clock
+        self.tweet_cache: Recent[int, Tweet] = Recent(limits.cached_tweets_max)
+        self.user_cache: Recent[int, User] = Recent(limits.cached_users_max)
+        self.count_cache: Recent[int, TweetCounts] = Recent(limits.cached_tweets_max)
+        self.viewer_cache: Recent[int, Viewer] = Recent(limits.cached_viewers_max)
+        self.newest_cache: Recent[int, Newest] = Recent(limits.cached_users_max)
+        self.simple: dict[int, int] = {}  # tweet -> author; negative where more than the author decides who sees it
+        self.plain: set[int] = set()  # authors known to be active and public
+        self.pulled_modes: dict[int, AuthorMode] | None = None
+        self._viewer_loaded_ms: dict[int, int] = {}  # of viewers with unmerged follows
+        self.loads = 0  # store calls made to fill
+        self._coherence = Coherence(stores.log, limits, clock, self)
+
+    async def sync(self) -> None:
+        """Follow the log if it moved. Every facade read and write calls this before it answers."""
+        if self._coherence.behind():
+            await self._coherence.follow()
+
+    def subscribe(
+        self, callback: Callable[[LoggedEvent], None], on_reset: Callable[[], None] | None = None
+    ) -> None:
+        """Call `callback` with every event as it is applied, and `on_reset` when everything was forgotten instead."""
+        self._coherence.subscribe(callback, on_reset)
+
+    @property
+    def moment(self) -> int:
+        """Rises whenever events were applied: what was read before must not be kept after."""
+        return self._coherence.moment
+
+    @property
+    def position(self) -> int:
+        """The offset of the last event applied."""
+        return self._coherence.position
+
+    def clear(self) -> None:
+        """Forget everything; the follower had to jump."""
+        for cache in (self.tweet_cache, self.user_cache, self.count_cache, self.viewer_cache, self.newest_cache):
+            cache.clear()
+        self.simple.clear()
+        self.plain.clear()
+        self._viewer_loaded_ms.clear()
+        self.pulled_modes = None
+
+    async def tweets(self, ids: Sequence[int]) -> list[Tweet | None]:
+        """Tweets, tombstones included."""
+        young = self.tweet_cache.young
+        found: list[Tweet | None] = [young.get(tweet_id) for tweet_id in ids]
+        missing = [at for at, tweet in enumerate(found) if tweet is None]
+        if missing:
+            await self._fill_tweets(ids, found, missing)
+        return found
+
+    async def tweet(self, tweet_id: int) -> Tweet | None:
+        """One of `tweets`."""
+        return (await self.tweets((tweet_id,)))[0]
+
+    async def users(self, ids: Sequence[int]) -> list[User | None]:
+        """Accounts of any status."""
+        get = self.user_cache.get
+        found: list[User | None] = [get(user_id) for user_id in ids]
+        missing = list({user_id: None for user_id, user in zip(ids, found, strict=True) if user is None and user_id > 0})
+        if missing:
+            moment = self.moment
+            self.loads += 1
+            loaded = dict(zip(missing, await self._stores.accounts.get(missing), strict=True))
+            if moment == self.moment:
+                for user in loaded.values():
+                    if user is not None:
+                        self._keep_user(user)
+            found = [loaded.get(user_id) if user is None else user for user_id, user in zip(ids, found, strict=True)]
+        return found
+
+    async def user(self, user_id: int) -> User | None:
+        """One of `users`."""
+        return (await self.users((user_id,)))[0]
+
+    async def counts(self, ids: Sequence[int]) -> list[TweetCounts]:
+        """Counts of originals; zeros for unknown ids."""
+        get = self.count_cache.get
+        found = [get(tweet_id) for tweet_id in ids]
+        missing = list({tweet_id: None for tweet_id, counts in zip(ids, found, strict=True) if counts is None})
+        loaded: dict[int, TweetCounts] = {}
+        if missing:
+            moment = self.moment
+            self.loads += 1
+            loaded = dict(zip(missing, await self._stores.engagement.counts(missing), strict=True))
+            if moment == self.moment:
+                for tweet_id, counts in loaded.items():
+                    self.count_cache[tweet_id] = counts
+        return [loaded[tweet_id] if counts is None else counts for tweet_id, counts in zip(ids, found, strict=True)]
+
+    async def viewer(self, user_id: int) -> Viewer:
+        """How this user sees the others; user 0 is nobody."""
+        viewer = self.viewer_cache.get(user_id)
+        if viewer is not None and not (viewer.unmerged and self._aged(user_id)):
+            return viewer
+        if user_id == 0:
+            return NOBODY
+        modes = await self.pulled()
+        moment = self.moment
+        self.loads += 4
+        viewer = await load_viewer(self._stores, self._limits, user_id, modes)
+        if moment == self.moment:
+            self.viewer_cache[user_id] = viewer
+            if viewer.unmerged:
+                self._viewer_loaded_ms[user_id] = self._clock.now_ms()
+        return viewer
+
+    async def pulled(self) -> dict[int, AuthorMode]:
+        """All authors that are not pushed, with their modes."""
+        if self.pulled_modes is None:
+            moment = self.moment
+            self.loads += 1
+            modes = await self._stores.modes.pulled()
+            if moment != self.moment:
+                return modes
+            self.pulled_modes = modes
+        return self.pulled_modes
+
+    async def newest(self, authors: Sequence[int]) -> list[Newest]:
+        """The newest tweets of each author, at least `celebrity_list_entries` of them where there are as many."""
+        get = self.newest_cache.get
+        found = [get(author) for author in authors]
+        missing = list({author: None for author, newest in zip(authors, found, strict=True) if newest is None})
+        loaded: dict[int, Newest] = {}
+        if missing:
+            moment, limit = self.moment, self._limits.celebrity_list_entries
+            self.loads += 1
+            for author, entries in zip(missing, await self._stores.tweets.by_authors(missing, limit=limit), strict=True):
+                ids = [int(tweet_id) for tweet_id in entries[:, 0].tolist()]
+                loaded[author] = Newest(ids, ids[-1] if len(ids) >= limit else 0)
+            if moment == self.moment:
+                for author, newest in loaded.items():
+                    self.newest_cache[author] = newest
+        return [loaded[author] if newest is None else newest for author, newest in zip(authors, found, strict=True)]
+
+    async def pulled_entries(self, author: int) -> Newest:
+        """One of `newest`."""
+        return (await self.newest((author,)))[0]
+
+    def keep_tweet(self, tweet: Tweet) -> None:
+        """Remember a tweet that the caller has just made durable."""
+        self.tweet_cache[tweet.tweet_id] = tweet
+        if len(self.simple) >= self._limits.cached_tweets_max:
+            self.simple.clear()
+        self.simple[tweet.tweet_id] = tweet.author_id if is_simple(tweet) else -tweet.author_id
+
+    def drop_tweet(self, tweet_id: int) -> Tweet | None:
+        """Forget a tweet and what was derived from it; returns what it was."""
+        self.simple.pop(tweet_id, None)
+        self.count_cache.drop(tweet_id)
+        return self.tweet_cache.drop(tweet_id)
+
+    def drop_user(self, user_id: int) -> None:
+        """Forget an account."""
+        self.plain.discard(user_id)
+        self.user_cache.drop(user_id)
+
+    def drop_viewers(self, user_ids: Iterable[int]) -> None:
+        """Forget how these users see the others."""
+        for user_id in user_ids:
+            self.viewer_cache.drop(user_id)
+            self._viewer_loaded_ms.pop(user_id, None)
+
+    def _aged(self, user_id: int) -> bool:
+        return self._clock.now_ms() - self._viewer_loaded_ms.get(user_id, 0) >= UNMERGED_RELOAD_MS
+
+    def _keep_user(self, user: User) -> None:
+        self.user_cache[user.user_id] = user
+        if user.status is AccountStatus.ACTIVE and not user.is_private:
+            if len(self.plain) >= self._limits.cached_users_max:
+                self.plain.clear()
+            self.plain.add(user.user_id)
+
+    async def _fill_tweets(self, ids: Sequence[int], found: list[Tweet | None], missing: list[int]) -> None:
+        """Complete `found` at the places `missing`, from the older generation or the store."""
+        get = self.tweet_cache.get
+        wanted: dict[int, None] = {}
+        for at in missing:
+            found[at] = get(ids[at])
+            if found[at] is None and ids[at] > 0:
+                wanted[ids[at]] = None
+        if not wanted:
+            return
+        moment, asked = self.moment, list(wanted)
+        self.loads += 1
+        loaded = dict(zip(asked, await self._stores.tweets.get(asked), strict=True))
+        if moment == self.moment:
+            for tweet in loaded.values():
+                if tweet is not None:
+                    self.keep_tweet(tweet)
+        for at in missing:
+            if found[at] is None:
+                found[at] = loaded.get(ids[at])
+
+
+def is_simple(tweet: Tweet) -> bool:
+    """Whether only its author decides who sees it in a home timeline, apart from mentions of someone blocked."""
+    return not (tweet.deleted or tweet.retweet_of or (tweet.reply_to and tweet.reply_to_author != tweet.author_id))

@@ -1,0 +1,170 @@
+"""Follows the event log and takes out of the process caches what each event made untrue.
+
+One follower at a time; a reader that arrives meanwhile waits for it. A follower that finds itself too far behind forgets
+everything instead. Nothing here reads what it drops again: the next question does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import insort
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from .clock import Clock
+from .limits import Limits
+from .model import Event, EventKind, LoggedEvent, Tweet
+from .ports import EventLog
+from .viewers import pulled_of
+
+if TYPE_CHECKING:
+    from .caches import Caches
+
+BEHIND_MAX = 10_000  # events; beyond it reading them costs more than filling the caches again
+READ_AT_ONCE = 1_024
+
+_USER_KINDS = frozenset((
+    EventKind.PROFILE_CHANGED, EventKind.PRIVACY_CHANGED, EventKind.DEACTIVATED, EventKind.REACTIVATED, EventKind.ACCOUNT_DELETED,
+))  # fmt: skip
+_ACTORS_VIEW_KINDS = frozenset((EventKind.FOLLOWED, EventKind.UNFOLLOWED, EventKind.MUTED, EventKind.UNMUTED))
+_BOTH_VIEWS_KINDS = frozenset((EventKind.BLOCKED, EventKind.UNBLOCKED))
+
+
+class Coherence:
+    """The process's own place in the log, starting at its tail."""
+
+    def __init__(self, log: EventLog, limits: Limits, clock: Clock, caches: Caches) -> None:
+        self._log = log
+        self._stale_after_us = limits.event_retention_ms * 1_000 // 2
+        self._newest_kept = limits.celebrity_list_entries
+        self._clock = clock
+        self._caches = caches
+        self._lock = asyncio.Lock()
+        self._subscribers: list[Callable[[LoggedEvent], None]] = []
+        self._on_reset: list[Callable[[], None]] = []
+        self._followed_us = clock.monotonic_us()
+        self.position = -1  # not started
+        self.moment = 0
+
+    def subscribe(self, callback: Callable[[LoggedEvent], None], on_reset: Callable[[], None] | None) -> None:
+        self._subscribers.append(callback)
+        if on_reset is not None:
+            self._on_reset.append(on_reset)
+
+    def behind(self) -> bool:
+        """Whether there may be something to follow, or someone is following."""
+        return self.position < 0 or self._log.moved(self.position) or self._lock.locked()
+
+    async def follow(self) -> None:
+        """Come up to the log's end as it was when this was called."""
+        async with self._lock:
+            if self.position < 0:
+                await self._jump()
+            elif self._clock.monotonic_us() - self._followed_us > self._stale_after_us:
+                await self._jump()  # events may have been dropped from the log meanwhile
+            while self._log.moved(self.position):
+                started = self._clock.monotonic_us()
+                events = await self._log.read(self.position, READ_AT_ONCE)
+                if len(events) == READ_AT_ONCE and await self._log.tail() - self.position > BEHIND_MAX:
+                    await self._jump()
+                    continue
+                await self._apply(events)
+                self._followed_us = started
+                if len(events) < READ_AT_ONCE:
+                    break
+
+    async def _jump(self) -> None:
+        """Forget everything and go on from the tail."""
+        self.position = await self._log.tail()
+        self._followed_us = self._clock.monotonic_us()
+        self.moment += 1
+        self._caches.clear()
+        for reset in self._on_reset:
+            reset()
+
+    async def _apply(self, events: list[LoggedEvent]) -> None:
+        if not events:
+            return
+        caches = self._caches
+        tweets = await self._tweets_of(events)
+        modes = None
+        if any(logged.event.kind is EventKind.MODE_CHANGED for logged in events):
+            caches.pulled_modes = None
+            modes = await caches.pulled()
+        # from here to the end nothing waits: no reader sees half of this
+        for logged in events:
+            self._apply_one(logged.event, tweets.get(logged.event.tweet))
+        if modes is not None:
+            caches.pulled_modes = modes
+            for viewer in caches.viewer_cache.values():
+                pulled = pulled_of(viewer.following, modes)
+                if pulled != viewer.pulled:
+                    caches.viewer_cache.replace(viewer.user_id, msgspec.structs.replace(viewer, pulled=pulled))
+        self.position = events[-1].offset
+        self.moment += 1
+        for callback in self._subscribers:
+            for logged in events:
+                callback(logged)
+
+    async def _tweets_of(self, events: list[LoggedEvent]) -> dict[int, Tweet]:
+        """The tweets that were made or deleted: whose replies and quotes they are moves counts."""
+        kinds = (EventKind.TWEET_CREATED, EventKind.TWEET_DELETED)
+        ids = [logged.event.tweet for logged in events if logged.event.kind in kinds]
+        if not ids or not len(self._caches.count_cache):
+            return {}
+        return {tweet.tweet_id: tweet for tweet in await self._caches.tweets(ids) if tweet is not None}
+
+    def _apply_one(self, event: Event, tweet: Tweet | None) -> None:
+        kind, caches = event.kind, self._caches
+        if kind is EventKind.TWEET_CREATED:
+            self._created(event, tweet)
+        elif kind is EventKind.TWEET_DELETED:
+            self._deleted(event, tweet)
+        elif kind is EventKind.LIKED or kind is EventKind.UNLIKED:
+            caches.count_cache.drop(event.tweet)
+            viewer = caches.viewer_cache.peek(event.actor)
+            if viewer is not None:
+                (viewer.liked.add if kind is EventKind.LIKED else viewer.liked.discard)(event.tweet)
+        elif kind in _ACTORS_VIEW_KINDS:
+            caches.drop_viewers((event.actor,))
+        elif kind in _BOTH_VIEWS_KINDS:
+            caches.drop_viewers((event.actor, event.target))
+        elif kind in _USER_KINDS:
+            caches.drop_user(event.key)
+
+    def _created(self, event: Event, tweet: Tweet | None) -> None:
+        caches = self._caches
+        newest = caches.newest_cache.peek(event.actor)
+        if newest is not None and event.tweet >= newest.back_to and event.tweet not in newest.ids:
+            insort(newest.ids, event.tweet, key=lambda tweet_id: -tweet_id)
+            if len(newest.ids) > 2 * self._newest_kept:
+                del newest.ids[self._newest_kept :]
+                newest.back_to = newest.ids[-1]
+        self._moved_counts(event, tweet)
+        if event.ref:
+            viewer = caches.viewer_cache.peek(event.actor)
+            if viewer is not None:
+                viewer.retweeted.add(event.ref)
+
+    def _deleted(self, event: Event, tweet: Tweet | None) -> None:
+        caches = self._caches
+        newest = caches.newest_cache.peek(event.actor)
+        if newest is not None and event.tweet in newest.ids:
+            newest.ids.remove(event.tweet)
+        self._moved_counts(event, tweet)
+        caches.drop_tweet(event.tweet)
+        if event.ref:
+            viewer = caches.viewer_cache.peek(event.actor)
+            if viewer is not None:
+                viewer.retweeted.discard(event.ref)
+
+    def _moved_counts(self, event: Event, tweet: Tweet | None) -> None:
+        """Counts of what was retweeted, answered or quoted are read again."""
+        drop = self._caches.count_cache.drop
+        if event.ref:
+            drop(event.ref)
+        if tweet is not None:
+            drop(tweet.reply_to)
+            drop(tweet.quote_of)

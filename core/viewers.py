@@ -1,0 +1,42 @@
+"""Puts together how one user sees the others, from the stores of truth, in one round of calls. Keeps nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .limits import Limits
+from .model import AuthorMode
+from .ports import Stores
+from .visibility import Viewer
+
+
+async def load_viewer(stores: Stores, limits: Limits, user_id: int, modes: Mapping[int, AuthorMode]) -> Viewer:
+    """Read the viewer. `modes` are the authors that are not pushed."""
+    following = (await stores.graph.following((user_id,)))[0]
+    blocks = (await stores.relations.blocks((user_id,)))[0]
+    liked, whole = await stores.engagement.recent_likes(user_id, limits.cached_likes_per_viewer_max)
+    own = (await stores.tweets.by_authors((user_id,), limit=limits.cached_likes_per_viewer_max))[0]
+    followees = frozenset(following.followees)
+    refs = own[:, 1]
+    return Viewer(
+        user_id=user_id,
+        following=followees,
+        circle=followees | {user_id},
+        without_retweets=following.without_retweets,
+        unmerged=following.unmerged,
+        hidden=blocks.blocked | blocks.blocked_by,
+        blocked=blocks.blocked,
+        muted=blocks.muted,
+        pulled=pulled_of(following.followees, modes),
+        liked=set(liked),
+        liked_whole=whole,
+        retweeted=set(refs[refs > 0].tolist()),
+        retweeted_from=int(own[-1, 0]) if len(own) >= limits.cached_likes_per_viewer_max else 0,
+    )
+
+
+def pulled_of(followees: frozenset[int] | tuple[int, ...], modes: Mapping[int, AuthorMode]) -> tuple[int, ...]:
+    """Which of these are not pushed, in order of id."""
+    if len(modes) < len(followees):
+        return tuple(author for author in sorted(modes) if author in followees)
+    return tuple(sorted(author for author in followees if author in modes))
