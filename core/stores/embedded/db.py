@@ -22,7 +22,6 @@ FILE = "twit.db"
 APPLICATION_ID = 0x54574954  # "TWIT": tells our files from any other SQLite database
 SCHEMA_VERSION = 1
 READER_CACHE_KIB = 65_536
-READER_MAP_BYTES = 1 << 30  # a commit empties the reader's page cache; mapped pages are there again without a read
 WRITER_CACHE_KIB = 65_536
 CHECKPOINT_PAGES = 4_000  # 16 MB of log before it is folded into the file: fewer, longer folds
 
@@ -38,7 +37,6 @@ class Database:
         self._durable = durable
         self.read = self._connect(READER_CACHE_KIB)
         self.read.execute("PRAGMA query_only=ON")
-        self.read.execute(f"PRAGMA mmap_size={READER_MAP_BYTES}")
         self.writer = Writer(self._connect_writer(), translated, limits, inline=inline)
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
@@ -56,10 +54,17 @@ class Database:
             raise translated(error) from error
 
     def each(self, sql: str, parameters: Iterable[Sequence[Any]]) -> list[Any]:
-        """The first row, or `None`, of the same query for each set of parameters: a point read costs some 5 µs."""
+        """The first row, or `None`, of the same query for each set of parameters: a point read costs some 2 µs."""
         execute = self.read.execute
         try:
             return [execute(sql, one).fetchone() for one in parameters]
+        except sqlite3.Error as error:
+            raise translated(error) from error
+
+    def keyed(self, sql: str, keys: Iterable[int]) -> dict[int, Any]:
+        """Key → value for a query of two columns over `json_each(?)`: half the cost of point reads when there are many."""
+        try:
+            return dict(self.read.execute(sql, (listed(keys),)).fetchall())
         except sqlite3.Error as error:
             raise translated(error) from error
 
@@ -78,6 +83,11 @@ class Database:
         connection.execute(f"PRAGMA synchronous={'FULL' if self._durable else 'OFF'}")
         connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
         return connection
+
+
+def listed(keys: Iterable[int]) -> str:
+    """Numbers as `json_each` takes them."""
+    return f"[{','.join(map(str, keys))}]"
 
 
 def connect(path: Path, timeout_ms: int) -> sqlite3.Connection:

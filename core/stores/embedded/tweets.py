@@ -1,0 +1,213 @@
+"""Tweets, threads and each author's own timeline.
+
+One row a tweet; every list of tweets is a partial index over the rows that belong to it, so that no list can differ from
+the rows. A tweet's row, counts, events and idempotency key are one transaction. Likes are not its business.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from ...model import Event, IdempotencyKey, NewTweet, PutOutcome, PutStatus, Tweet
+from . import accounts, engagement
+from .db import Database, listed
+from .engagement import NEWEST
+from .log import append
+
+if TYPE_CHECKING:
+    from ...model import Entries
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS tweets (
+    tweet_id INTEGER PRIMARY KEY, author_id INTEGER NOT NULL, text TEXT NOT NULL, created_ms INTEGER NOT NULL,
+    reply_to INTEGER NOT NULL, reply_to_author INTEGER NOT NULL, conversation_id INTEGER NOT NULL,
+    retweet_of INTEGER NOT NULL, retweet_of_author INTEGER NOT NULL, quote_of INTEGER NOT NULL,
+    quote_of_author INTEGER NOT NULL, entities BLOB, deleted INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS tweets_of_author ON tweets (author_id, tweet_id, retweet_of) WHERE deleted = 0;
+CREATE UNIQUE INDEX IF NOT EXISTS one_retweet ON tweets (author_id, retweet_of) WHERE retweet_of <> 0 AND deleted = 0;
+CREATE INDEX IF NOT EXISTS retweets_of ON tweets (retweet_of) WHERE retweet_of <> 0 AND deleted = 0;
+CREATE INDEX IF NOT EXISTS replies_to ON tweets (reply_to) WHERE reply_to <> 0 AND deleted = 0;
+CREATE INDEX IF NOT EXISTS quotes_of ON tweets (quote_of) WHERE quote_of <> 0 AND deleted = 0;
+CREATE INDEX IF NOT EXISTS in_conversation ON tweets (conversation_id)
+    WHERE conversation_id <> 0 AND conversation_id <> tweet_id;
+CREATE TABLE IF NOT EXISTS idempotency (
+    place INTEGER PRIMARY KEY, user_id INTEGER NOT NULL, key TEXT NOT NULL, body_hash BLOB NOT NULL,
+    expires_ms INTEGER NOT NULL, tweet_id INTEGER NOT NULL, UNIQUE (user_id, key)
+);
+"""
+
+_COLUMNS = """tweet_id, author_id, text, created_ms, reply_to, reply_to_author, conversation_id,
+retweet_of, retweet_of_author, quote_of, quote_of_author, entities, deleted"""
+_INSERT = "INSERT INTO tweets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_BY_ID = f"SELECT {_COLUMNS} FROM tweets WHERE tweet_id IN (SELECT value FROM json_each(?))"
+_BY_AUTHOR = """SELECT tweet_id, retweet_of FROM tweets
+WHERE author_id = ? AND deleted = 0 AND tweet_id > ? AND tweet_id < ? ORDER BY tweet_id DESC LIMIT ?"""
+_CONVERSATION = f"""SELECT {_COLUMNS} FROM tweets WHERE conversation_id = ? AND conversation_id <> 0
+AND conversation_id <> tweet_id AND tweet_id > ? ORDER BY tweet_id LIMIT ?"""
+_REPLIES = f"""SELECT {_COLUMNS} FROM tweets WHERE reply_to = ? AND reply_to <> 0 AND deleted = 0
+AND tweet_id > ? ORDER BY tweet_id LIMIT ?"""
+_RETWEETS = f"""SELECT {_COLUMNS} FROM tweets WHERE retweet_of = ? AND retweet_of <> 0 AND deleted = 0
+AND tweet_id < ? ORDER BY tweet_id DESC LIMIT ?"""
+_RETWEET_BY = "SELECT tweet_id FROM tweets WHERE author_id = ? AND retweet_of = ? AND retweet_of <> 0 AND deleted = 0"
+_RETWEETS_BY = """SELECT retweet_of, tweet_id FROM tweets WHERE author_id = ? AND retweet_of <> 0 AND deleted = 0
+AND retweet_of IN (SELECT value FROM json_each(?))"""
+_BURY = """UPDATE tweets SET deleted = 1, text = '', entities = NULL WHERE tweet_id = ? AND deleted = 0
+RETURNING author_id, reply_to, retweet_of, quote_of"""
+_KEY = "SELECT body_hash, expires_ms, tweet_id FROM idempotency WHERE user_id = ? AND key = ?"
+_KEEP_KEY = "INSERT OR REPLACE INTO idempotency VALUES (NULL, ?, ?, ?, ?, ?)"
+_FORGET_KEYS = """DELETE FROM idempotency WHERE expires_ms <= ?
+AND place IN (SELECT place FROM idempotency ORDER BY place LIMIT 2)"""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(
+    tuple[tuple[str, ...], tuple[int, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+).decode
+
+
+class SqliteTweets:
+    """`ports.Tweets` over one table of tweets and one of idempotency keys."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def put(self, tweets: Sequence[NewTweet]) -> list[PutOutcome]:
+        if not tweets:
+            return []
+        now_ms = self._db.clock.now_ms()
+        return await self._db.writer.run(lambda conn: _put(conn, tweets, now_ms))
+
+    async def get(self, tweet_ids: Sequence[int]) -> list[Tweet | None]:
+        found = {row[0]: row for row in self._db.rows(_BY_ID, (listed(tweet_ids),))}
+        return [_tweet(found[tweet_id]) if tweet_id in found else None for tweet_id in tweet_ids]
+
+    async def delete(self, tweet_ids: Sequence[int], events: Sequence[Sequence[Event]]) -> list[bool]:
+        return await self._db.writer.run(lambda conn: _delete(conn, tweet_ids, events)) if tweet_ids else []
+
+    async def by_authors(self, authors: Sequence[int], *, before: int = 0, after: int = 0, limit: int) -> list[Entries]:
+        return [
+            _entries(self._db.rows(_BY_AUTHOR, (author, after, before or NEWEST, limit))) for author in authors
+        ]
+
+    async def in_conversation(self, conversation_id: int, after: int, limit: int) -> list[Tweet]:
+        return [_tweet(row) for row in self._db.rows(_CONVERSATION, (conversation_id, after, limit))]
+
+    async def replies(self, tweet_id: int, after: int, limit: int) -> list[Tweet]:
+        return [_tweet(row) for row in self._db.rows(_REPLIES, (tweet_id, after, limit))]
+
+    async def retweets(self, tweet_id: int, before: int, limit: int) -> list[Tweet]:
+        return [_tweet(row) for row in self._db.rows(_RETWEETS, (tweet_id, before or NEWEST, limit))]
+
+    async def retweet_ids(self, user: int, originals: Sequence[int]) -> list[int]:
+        found = dict(self._db.rows(_RETWEETS_BY, (user, listed(originals))))
+        return [found.get(original, 0) for original in originals]
+
+
+def _put(conn: sqlite3.Connection, tweets: Sequence[NewTweet], now_ms: int) -> list[PutOutcome]:
+    if len(tweets) > 1:
+        stored = _put_at_once(conn, tweets)
+        if stored is not None:
+            return stored
+    return [_put_one(conn, new, now_ms) for new in tweets]
+
+
+def _put_at_once(conn: sqlite3.Connection, tweets: Sequence[NewTweet]) -> list[PutOutcome] | None:
+    """Store all if all are new and none has a key, which bulk imports make the rule; else `None`, with nothing written."""
+    if any(new.idempotency is not None for new in tweets):
+        return None
+    conn.execute("SAVEPOINT all_at_once")
+    stored = conn.executemany(_INSERT, [_row(new.tweet) for new in tweets]).rowcount == len(tweets)
+    if not stored:
+        conn.execute("ROLLBACK TO all_at_once")
+    conn.execute("RELEASE all_at_once")
+    if not stored:
+        return None
+    _count(conn, [(new.tweet.author_id, new.tweet.reply_to, new.tweet.retweet_of, new.tweet.quote_of) for new in tweets], 1)
+    events = list(chain.from_iterable(new.events for new in tweets))
+    if events:
+        append(conn, events)
+    return [PutOutcome(PutStatus.STORED, new.tweet.tweet_id) for new in tweets]
+
+
+def _put_one(conn: sqlite3.Connection, new: NewTweet, now_ms: int) -> PutOutcome:
+    tweet, key = new.tweet, new.idempotency
+    if key is not None:
+        earlier = _earlier(conn, key, now_ms)
+        if earlier is not None:
+            return earlier
+    if not conn.execute(_INSERT, _row(tweet)).rowcount:
+        standing = conn.execute(_RETWEET_BY, (tweet.author_id, tweet.retweet_of)).fetchone() if tweet.retweet_of else None
+        return PutOutcome(PutStatus.REPEATED, standing[0] if standing else tweet.tweet_id)
+    _count(conn, [(tweet.author_id, tweet.reply_to, tweet.retweet_of, tweet.quote_of)], 1)
+    if new.events:
+        append(conn, new.events)
+    if key is not None:
+        conn.execute(_KEEP_KEY, (key.user_id, key.key, key.body_hash, key.expires_ms, tweet.tweet_id))
+        conn.execute(_FORGET_KEYS, (now_ms,))
+    return PutOutcome(PutStatus.STORED, tweet.tweet_id)
+
+
+def _earlier(conn: sqlite3.Connection, key: IdempotencyKey, now_ms: int) -> PutOutcome | None:
+    """What an unexpired key of this name says about the request."""
+    row = conn.execute(_KEY, (key.user_id, key.key)).fetchone()
+    if row is None or row[1] <= now_ms:
+        return None
+    if row[0] != key.body_hash:
+        return PutOutcome(PutStatus.KEY_REUSED, 0)
+    return PutOutcome(PutStatus.REPEATED, row[2])
+
+
+def _count(conn: sqlite3.Connection, tweets: Sequence[tuple[int, int, int, int]], by: int) -> None:
+    """Count (author, reply_to, retweet_of, quote_of) where each belongs, `by` 1 or -1."""
+    authors = Counter(author for author, _, _, _ in tweets)
+    accounts.count(conn, [(author, 0, 0, by * number) for author, number in authors.items()])
+    touched: dict[int, list[int]] = {}
+    for _, *refs in tweets:
+        for kind, ref in enumerate(refs):
+            if ref:
+                touched.setdefault(ref, [0, 0, 0])[kind] += by
+    if touched:
+        engagement.count(conn, [
+            (ref, 0, retweets, replies, quotes) for ref, (replies, retweets, quotes) in touched.items()
+        ])
+
+
+def _delete(conn: sqlite3.Connection, tweet_ids: Sequence[int], events: Sequence[Sequence[Event]]) -> list[bool]:
+    buried = [conn.execute(_BURY, (tweet_id,)).fetchone() for tweet_id in tweet_ids]
+    changed = [one is not None for one in buried]
+    if any(changed):
+        _count(conn, [one for one in buried if one is not None], -1)
+    engagement.append_changed(conn, events, changed)
+    return changed
+
+
+def _row(tweet: Tweet) -> tuple[Any, ...]:
+    entities = (tweet.hashtags, tweet.mentions, tweet.mention_names, tweet.urls, tweet.media)
+    return (
+        tweet.tweet_id, tweet.author_id, tweet.text, tweet.created_ms, tweet.reply_to, tweet.reply_to_author,
+        tweet.conversation_id, tweet.retweet_of, tweet.retweet_of_author, tweet.quote_of, tweet.quote_of_author,
+        _encode(entities) if any(entities) else None, tweet.deleted,
+    )
+
+
+def _tweet(row: Any) -> Tweet:
+    (tweet_id, author_id, text, created_ms, reply_to, reply_to_author, conversation_id,
+     retweet_of, retweet_of_author, quote_of, quote_of_author, entities, deleted) = row
+    hashtags, mentions, mention_names, urls, media = _decode(entities) if entities else ((), (), (), (), ())
+    return Tweet(
+        tweet_id=tweet_id, author_id=author_id, text=text, created_ms=created_ms, reply_to=reply_to,
+        reply_to_author=reply_to_author, conversation_id=conversation_id, retweet_of=retweet_of,
+        retweet_of_author=retweet_of_author, quote_of=quote_of, quote_of_author=quote_of_author, hashtags=hashtags,
+        mentions=mentions, mention_names=mention_names, urls=urls, media=media, deleted=bool(deleted),
+    )
+
+
+def _entries(rows: Sequence[tuple[int, int]]) -> Entries:
+    return np.fromiter(chain.from_iterable(rows), np.int64, count=2 * len(rows)).reshape(-1, 2)
