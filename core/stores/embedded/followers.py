@@ -1,0 +1,190 @@
+"""Follower lists, packed: each followee's followers in slots of int64 chunks, in order of arrival.
+
+A slot, once given, is never another follower's and never moves, so a slot is a cursor that outlives every change. Leaving
+clears the slot in place (8 bytes, whatever the size of the list); a chunk of cleared slots only goes away, except the
+last, which remembers how far the slots got. A chunk is made small and grows up to `follower_chunk` ids before the
+next begins. Written only inside a writer's transaction; it knows nothing of why somebody follows.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from ...model import Edge
+from .db import Database
+
+if TYPE_CHECKING:
+    from ...model import Ids
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS follower_chunks (
+    followee INTEGER NOT NULL, last_slot INTEGER NOT NULL, first_slot INTEGER NOT NULL, used INTEGER NOT NULL,
+    cleared INTEGER NOT NULL, chunk INTEGER NOT NULL,
+    PRIMARY KEY (followee, last_slot)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS follower_ids (chunk INTEGER PRIMARY KEY, ids BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS follower_slots (
+    followee INTEGER NOT NULL, follower INTEGER NOT NULL, slot INTEGER NOT NULL, PRIMARY KEY (followee, follower)
+) WITHOUT ROWID;
+"""
+
+FIRST_CHUNK = 16  # most people have few followers; from here chunks grow fourfold
+ID = np.dtype("<i8")
+CLEARED = bytes(ID.itemsize)
+
+_CHUNK = "SELECT first_slot, last_slot, used, cleared, ids FROM follower_chunks JOIN follower_ids USING (chunk) WHERE followee = ?"
+_UPWARDS = f"{_CHUNK} AND last_slot > ? ORDER BY last_slot LIMIT 1"
+_DOWNWARDS = f"{_CHUNK} AND first_slot < ? ORDER BY last_slot DESC LIMIT 1"
+
+
+def walk(db: Database, followee: int, after: int, limit: int) -> tuple[Ids, int]:
+    """At most `limit` ids in slots > `after`, and the slot of the last; 0 where nobody comes after him."""
+    parts: list[Ids] = []
+    reached = after
+    while (row := db.row(_UPWARDS, (followee, after))) is not None:
+        first_slot, last_slot, used, cleared, blob = row
+        start = max(0, after + 1 - first_slot)
+        ids = np.frombuffer(blob, ID, used)[start:]
+        at = np.flatnonzero(ids) if cleared else None
+        taken = ids[:limit] if at is None else ids[at[:limit]]
+        if taken.size:
+            parts.append(taken)
+            reached = first_slot + start + (taken.size - 1 if at is None else int(at[taken.size - 1]))
+        if (ids if at is None else at).size > limit:
+            return _joined(parts), reached
+        limit -= taken.size
+        after = last_slot
+    return _joined(parts), 0
+
+
+def newest(db: Database, followee: int, before: int, limit: int) -> list[Edge]:
+    """At most `limit` followers in slots < `before`, the latest first."""
+    edges: list[Edge] = []
+    while len(edges) < limit and (row := db.row(_DOWNWARDS, (followee, before))) is not None:
+        first_slot, _, used, _, blob = row
+        ids = np.frombuffer(blob, ID, used)[: before - first_slot]
+        at = np.flatnonzero(ids)[::-1][: limit - len(edges)]
+        edges += map(Edge, ids[at].tolist(), (at + first_slot).tolist())
+        before = first_slot
+    return edges
+
+
+def slot_of(conn: sqlite3.Connection, followee: int, follower: int) -> int:
+    """Where he is in the list; 0 if he is not."""
+    row = conn.execute("SELECT slot FROM follower_slots WHERE followee = ? AND follower = ?", (followee, follower)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def add(conn: sqlite3.Connection, followee: int, followers: Sequence[int], chunk_max: int) -> None:
+    """Append `followers`, none of whom is in the list, in this order."""
+    last = _last(conn, followee)
+    slot = last.first_slot + last.used
+    rows = [(followee, follower, slot + at) for at, follower in enumerate(followers)]
+    rows.sort()
+    conn.executemany("INSERT INTO follower_slots VALUES (?, ?, ?)", rows)
+    ids = np.array(followers, ID)
+    while ids.size:
+        if last.room == 0 and (last.chunk == 0 or last.capacity >= chunk_max):
+            last = _begin(conn, followee, last, _fitting(ids.size, chunk_max))
+        elif last.room < ids.size and last.capacity < chunk_max:
+            _grow(conn, followee, last, _fitting(last.used + ids.size, chunk_max))
+        size = min(last.room, ids.size)
+        with conn.blobopen("follower_ids", "ids", last.chunk) as blob:
+            blob.seek(last.used * ID.itemsize)
+            blob.write(ids[:size].tobytes())
+        last.used += size
+        conn.execute(
+            "UPDATE follower_chunks SET used = ? WHERE followee = ? AND last_slot = ?", (last.used, followee, last.last_slot)
+        )
+        ids = ids[size:]
+
+
+def remove(conn: sqlite3.Connection, followee: int, gone: Iterable[tuple[int, int]]) -> None:
+    """Clear (follower, slot)s that are in the list."""
+    for follower, slot in gone:
+        conn.execute("DELETE FROM follower_slots WHERE followee = ? AND follower = ?", (followee, follower))
+        chunk, first_slot, last_slot = conn.execute(
+            "SELECT chunk, first_slot, last_slot FROM follower_chunks WHERE followee = ? AND last_slot >= ? ORDER BY last_slot LIMIT 1",
+            (followee, slot),
+        ).fetchone()
+        with conn.blobopen("follower_ids", "ids", chunk) as blob:
+            blob.seek((slot - first_slot) * ID.itemsize)
+            blob.write(CLEARED)
+        conn.execute(
+            "UPDATE follower_chunks SET cleared = cleared + 1 WHERE followee = ? AND last_slot = ?", (followee, last_slot)
+        )
+        _drop_if_cleared(conn, followee, last_slot)
+
+
+class _Last(msgspec.Struct):
+    """The last chunk of a list; `chunk` is 0 where there is none yet."""
+
+    chunk: int = 0
+    first_slot: int = 1
+    last_slot: int = 0
+    used: int = 0
+
+    @property
+    def capacity(self) -> int:
+        return self.last_slot - self.first_slot + 1
+
+    @property
+    def room(self) -> int:
+        return self.capacity - self.used
+
+
+def _last(conn: sqlite3.Connection, followee: int) -> _Last:
+    row = conn.execute(
+        "SELECT chunk, first_slot, last_slot, used FROM follower_chunks WHERE followee = ? ORDER BY last_slot DESC LIMIT 1",
+        (followee,),
+    ).fetchone()
+    return _Last(*row) if row else _Last()
+
+
+def _begin(conn: sqlite3.Connection, followee: int, full: _Last, capacity: int) -> _Last:
+    """A new, empty chunk behind the full one."""
+    chunk = conn.execute("INSERT INTO follower_ids (ids) VALUES (zeroblob(?))", (capacity * ID.itemsize,)).lastrowid or 0
+    first_slot = full.last_slot + 1
+    last = _Last(chunk, first_slot, first_slot + capacity - 1)
+    conn.execute("INSERT INTO follower_chunks VALUES (?, ?, ?, 0, 0, ?)", (followee, last.last_slot, first_slot, chunk))
+    _drop_if_cleared(conn, followee, full.last_slot)
+    return last
+
+
+def _grow(conn: sqlite3.Connection, followee: int, last: _Last, capacity: int) -> None:
+    (ids,) = conn.execute("SELECT ids FROM follower_ids WHERE chunk = ?", (last.chunk,)).fetchone()
+    conn.execute("UPDATE follower_ids SET ids = ? WHERE chunk = ?", (ids.ljust(capacity * ID.itemsize, b"\0"), last.chunk))
+    last_slot = last.first_slot + capacity - 1
+    conn.execute(
+        "UPDATE follower_chunks SET last_slot = ? WHERE followee = ? AND last_slot = ?", (last_slot, followee, last.last_slot)
+    )
+    last.last_slot = last_slot
+
+
+def _drop_if_cleared(conn: sqlite3.Connection, followee: int, last_slot: int) -> None:
+    """Nobody is in this chunk and another follows it: it goes."""
+    row = conn.execute(
+        "DELETE FROM follower_chunks WHERE followee = ?1 AND last_slot = ?2 AND cleared = used"
+        " AND EXISTS (SELECT 1 FROM follower_chunks WHERE followee = ?1 AND last_slot > ?2) RETURNING chunk",
+        (followee, last_slot),
+    ).fetchone()
+    if row is not None:
+        conn.execute("DELETE FROM follower_ids WHERE chunk = ?", row)
+
+
+def _fitting(ids: int, chunk_max: int) -> int:
+    size = FIRST_CHUNK
+    while size < ids:
+        size *= 4
+    return min(size, chunk_max)
+
+
+def _joined(parts: list[Ids]) -> Ids:
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate(parts) if parts else np.empty(0, ID)
