@@ -213,6 +213,10 @@ class Timelines(Protocol):
     async def read(self, reader: int, before: int, limit: int, now_ms: int) -> Row:
         """The newest `limit` entries with id < `before` (0: from the top)."""
 
+    async def raw(self, reader: int) -> Entries:
+        """Every entry of the row as it is stored: in the store's own order, repetitions and all; none where it is absent.
+        For audits, which `read` could hide a fault from."""
+
     async def begin(self, readers: Sequence[int], now_ms: int) -> list[Mark]:
         """Make rows empty, building and touched, so that pushes reach them from here on. A row already building is begun
         anew, which fences off its former builder."""
