@@ -49,6 +49,7 @@ class Batches:
         if standing is not None:
             self._first = self._done = standing.done
             self._tally.update(standing.tally)
+            self._fence = max(self._fence, standing.fence + 1)  # lease files are not synced: a power cut sets them back
         self._run.reopen()
         self._checkpoint()
         try:

@@ -156,7 +156,7 @@ def confirm(plan: Plan, options: Options, operator: Operator, *, protected: bool
         given = options.confirm or operator.ask(f"Type the context's name ({plan.context}) to proceed: ")
         if given is None:
             what = "this needs the context's name, and there is nobody to ask"
-            raise Forbidden(what, code="NOT_CONFIRMED", meaning="nothing was written", try_=f"--confirm {plan.context}")
+            raise Invalid(what, field="confirm", code="NOT_CONFIRMED", meaning="nothing was written", try_=f"--confirm {plan.context}")
         if given.strip() != plan.context:
             what = f"{given.strip()!r} is not {plan.context}"
             raise Forbidden(what, code="NOT_CONFIRMED", meaning="nothing was written")
@@ -164,6 +164,6 @@ def confirm(plan: Plan, options: Options, operator: Operator, *, protected: bool
     answer = "y" if options.yes else operator.ask(f"Proceed on {plan.context}? [y/N] ")
     if answer is None:
         what = "this needs a yes, and there is nobody to ask"
-        raise Forbidden(what, code="NOT_CONFIRMED", meaning="nothing was written", try_="--yes")
+        raise Invalid(what, field="yes", code="NOT_CONFIRMED", meaning="nothing was written", try_="--yes")
     if answer.strip().lower() not in {"y", "yes"}:
         raise Forbidden("not confirmed", code="NOT_CONFIRMED", meaning="nothing was written")
