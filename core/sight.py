@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from .caches import Caches
 from .model import Tweet, User
-from .visibility import Viewer, sees_tweet
+from .visibility import Viewer, sees_author, sees_tweet
 
 
 class Sight:
@@ -17,6 +17,12 @@ class Sight:
         self.users: dict[int, User | None] = {}
         self.tweets: dict[int, Tweet | None] = {}
         self._caches = caches
+
+    async def sees_user(self, user_id: int) -> bool:
+        """Whether he may see this account's tweets at all."""
+        if user_id not in self.users:
+            self.users[user_id] = await self._caches.user(user_id)
+        return sees_author(self.viewer, self.users[user_id])
 
     async def sees(self, tweet: Tweet) -> bool:
         """Whether he may see this one; tombstones nobody sees."""

@@ -179,10 +179,10 @@ class Reference:
 
     def tweet_counts(self, tweet_id: int) -> tuple[int, int, int, int]:
         """Likes, retweets, replies and quotes that stand."""
-        standing = self.newest()
-        shared = [sum(tweet_id == one for one in ones) for ones in zip(*((p.retweet_of, p.reply_to, p.quote_of) for p in standing), strict=True)]
-        retweets, replies, quotes = shared or (0, 0, 0)
-        return sum(liked == tweet_id for _, liked in self.likes), retweets, replies, quotes
+        liked = sum(one == tweet_id for _, one in self.likes)
+        kinds = ("retweet_of", "reply_to", "quote_of")
+        retweets, replies, quotes = (sum(getattr(p, kind) == tweet_id for p in self.newest()) for kind in kinds)
+        return liked, retweets, replies, quotes
 
     def user_counts(self, user: int) -> tuple[int, int, int]:
         """Followers, followees and tweets."""

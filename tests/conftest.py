@@ -1,0 +1,34 @@
+"""A service in a folder of its own for every test that asks for one. Builders to fill it are in builders.py."""
+
+from __future__ import annotations
+
+import pytest
+
+from twit.core.clock import ManualClock
+
+
+@pytest.fixture
+def clock():
+    return ManualClock(1_800_000_000_000)
+
+
+@pytest.fixture
+async def open_twit(tmp_path, clock):
+    """`await open_twit(tweet_chars_max=3)`: a service with these limits over the test's one set of stores."""
+    opened = []
+
+    async def opening(**limits):
+        import builders
+
+        twit = await builders.build_twit(tmp_path / "data", clock, **limits)
+        opened.append(twit)
+        return twit
+
+    yield opening
+    for twit in opened:
+        await twit.stores.health.close()
+
+
+@pytest.fixture
+async def twit(open_twit):
+    return await open_twit()
