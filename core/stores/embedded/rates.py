@@ -20,6 +20,9 @@ class TokenBuckets:
         self._kept_max = kept_max
         self._buckets: dict[str, Bucket] = {}
 
+    def __len__(self) -> int:
+        return len(self._buckets)
+
     def take(self, key: str, burst: int, per_s: float, now_us: int) -> tuple[bool, int, float]:
         bucket = self._buckets.pop(key, None)
         tokens = float(burst)

@@ -25,7 +25,7 @@ class SqliteTokens:
 
     async def put(self, session: Session) -> None:
         row = (session.token_hash, session.user_id, session.created_ms)
-        await self._db.writer.run(lambda conn: conn.execute("INSERT OR IGNORE INTO tokens VALUES (?, ?, ?)", row) and None)
+        await self._db.writer.run(lambda conn: conn.execute("INSERT OR IGNORE INTO tokens VALUES (?, ?, ?)", row).rowcount)
 
     async def get(self, token_hash: bytes) -> Session | None:
         row = self._db.row("SELECT token_hash, user_id, created_ms FROM tokens WHERE token_hash = ?", (token_hash,))

@@ -75,16 +75,15 @@ class Writer:
             what = f"{self._queue_max} writes are waiting already"
             raise StoreTimeout(what, meaning="nothing was written", try_="again in a moment")
         future: asyncio.Future[T] = self._enqueue(work)
-        if self._dead:
-            self._fail_waiting()
         return await future
 
     async def close(self) -> None:
         """Write what is queued, then let the connection go. More than once is harmless."""
         thread, self._thread = self._thread, None
         if thread is not None and not self._dead:
+            written = self._enqueue(None)
             self._dead = "the stores are closed"
-            await self._enqueue(None)
+            await written
             thread.join(self._timeout_s)
         self._dead = self._dead or "the stores are closed"
         if self._watch is not None:
@@ -104,6 +103,8 @@ class Writer:
         self._queue.append((work, future))
         if not self._wake.is_set():
             self._wake.set()
+        if self._dead:  # it died after the caller looked
+            self._fail_waiting()
         return future
 
     def _expire(self) -> None:
@@ -145,7 +146,8 @@ class Writer:
 
     def _take(self) -> list[Waiting]:
         """Wait for work; then all that waits, up to a batch, less those who gave up before it began."""
-        queue, batch = self._queue, []
+        queue = self._queue
+        batch: list[Waiting] = []
         while not batch:
             while not queue:
                 self._wake.clear()
