@@ -110,7 +110,7 @@ def prepare(folder: Path, schemas: Sequence[str], timeout_ms: int, *, create: bo
         elif not path.exists():
             what = f"no database at {path}"
             raise StoreDown(what, meaning="nothing was ever stored there", try_="check the folder; serving or posting makes it")
-        if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        if not all(os.access(one, os.W_OK, effective_ids=True) for one in (folder, path) if one.exists()):
             raise _read_only(path)
         connection = connect(path, timeout_ms)
         try:
