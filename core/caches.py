@@ -6,8 +6,9 @@ would be kept after it is not kept. Nothing here decides who sees what, and noth
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from operator import neg
 
 import msgspec
 
@@ -29,11 +30,14 @@ class Newest(msgspec.Struct):
     ids: list[int]
     back_to: int
 
-    def below(self, before: int) -> list[int]:
-        """Ids older than `before`; 0 for all."""
-        if not before or not self.ids or self.ids[0] < before:
-            return self.ids
-        return self.ids[bisect_left(self.ids, -before + 1, key=lambda tweet_id: -tweet_id) :]
+    def between(self, floor: int, before: int) -> list[int]:
+        """Ids in [floor, before), newest first."""
+        ids = self.ids
+        if not ids or ids[-1] >= before or ids[0] < floor:
+            return []
+        start = 0 if ids[0] < before else bisect_left(ids, 1 - before, key=neg)
+        stop = len(ids) if ids[-1] >= floor else bisect_right(ids, -floor, key=neg)
+        return ids[start:stop]
 
 
 class Caches:
@@ -75,6 +79,16 @@ class Caches:
     def position(self) -> int:
         """The offset of the last event applied."""
         return self._coherence.position
+
+    def sizes(self) -> dict[str, int]:
+        """How many elements each cache holds."""
+        return {
+            "tweets": len(self.tweet_cache),
+            "users": len(self.user_cache),
+            "counts": len(self.count_cache),
+            "viewers": len(self.viewer_cache),
+            "newest": len(self.newest_cache),
+        }
 
     def clear(self) -> None:
         """Forget everything; the follower had to jump."""

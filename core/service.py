@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from .accounts import AccountCommands
+from .caches import Caches
 from .limits import Limits
 from .model import (
     Follow,
@@ -28,6 +29,7 @@ from .model import (
     UserCounts,
 )
 from .ports import Stores
+from .rebuild import Truth
 from .social import SocialCommands
 from .threads import Threads
 from .timelines import HomeTimelines
@@ -41,6 +43,7 @@ class Twit(msgspec.Struct, frozen=True, kw_only=True):
 
     limits: Limits
     stores: Stores
+    caches: Caches
     accounts: AccountCommands
     social: SocialCommands
     tweets: TweetCommands
@@ -48,6 +51,7 @@ class Twit(msgspec.Struct, frozen=True, kw_only=True):
     timelines: HomeTimelines
     views: Views
     workers: Workers
+    truth: Truth
 
     # accounts
     async def sign_up(self, username: str, email: str, password: str, display_name: str = "") -> tuple[User, str]:

@@ -1,0 +1,129 @@
+"""Carries the social graph's truth to where it is read (rule 4): follower lists, timelines of new and former followers, and
+the word to fan-out when a follower count has crossed a threshold.
+
+Every handler makes things agree with the truth as it is now, so an event handled twice, late, or after its undoing does no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .caches import Caches
+from .clock import Clock
+from .consumer import Done
+from .limits import Limits
+from .model import Carried, Event, EventKind, FanoutMode, LoggedEvent, RowState, Work
+from .ports import Stores
+
+_EDGE_KINDS = frozenset((EventKind.FOLLOWED, EventKind.UNFOLLOWED))
+
+
+class Carrier:
+    """The handler of group "social"."""
+
+    group = "social"
+
+    def __init__(self, stores: Stores, limits: Limits, clock: Clock, caches: Caches) -> None:
+        self._stores = stores
+        self._limits = limits
+        self._clock = clock
+        self._caches = caches
+        self._carried: dict[int, Carried] = {}
+        self._unmerged: dict[int, dict[int, int]] = {}
+        self._merged: list[tuple[int, int, int]] = []
+        self._asked: dict[int, FanoutMode] = {}  # authors whose mode was asked for, and the mode they had then
+
+    async def prepare(self, events: Sequence[LoggedEvent], pending: dict[int, Work]) -> None:
+        await self._caches.sync()
+        self._carried.clear()
+        self._unmerged.clear()
+        self._merged.clear()
+        edges = [logged for logged in events if logged.event.kind in _EDGE_KINDS]
+        if edges:
+            pairs = [(logged.event.actor, logged.event.target) for logged in edges]
+            carried = await self._stores.graph.carry(pairs)
+            self._carried = dict(zip((logged.offset for logged in edges), carried, strict=True))
+            followers = list({follower: None for follower, _ in pairs})
+            followings = await self._stores.graph.following(followers)
+            self._unmerged = {
+                follower: dict(following.unmerged) for follower, following in zip(followers, followings, strict=True)
+            }
+
+    async def handle(self, logged: LoggedEvent, done: Done) -> None:
+        event = logged.event
+        if event.kind is EventKind.FOLLOWED:
+            await self._merge(event.actor, event.target)
+            await self._watch(event.target, self._carried[logged.offset].followers)
+        elif event.kind is EventKind.UNFOLLOWED:
+            await self._clean(event.actor, event.target)
+            await self._watch(event.target, self._carried[logged.offset].followers)
+        elif event.kind is EventKind.BLOCKED:
+            await self._part(event)
+
+    async def serve(self, work: Work, done: Done) -> Work | None:
+        """This group has no work in turns."""
+        return None
+
+    async def finish(self) -> None:
+        if self._merged:
+            await self._stores.graph.mark_merged(self._merged)
+            self._caches.drop_viewers({follower: None for follower, _, _ in self._merged})
+            self._merged.clear()
+
+    async def _merge(self, follower: int, followee: int) -> None:
+        """Push the newest tweets of a new followee into the follower's row. His follow has reached the followee's list
+        before, so whatever is tweeted from here on is pushed to him."""
+        sequence = self._unmerged[follower].get(followee)
+        if sequence is None:
+            return
+        modes = await self._caches.pulled()
+        if followee not in modes or modes[followee].mode is not FanoutMode.PULL:
+            limit = self._limits.merge_on_follow_max
+            entries = (await self._stores.tweets.by_authors((followee,), limit=limit + 1))[0]
+            floor = int(entries[limit - 1, 0]) if len(entries) > limit else 0
+            if len(entries):
+                newest = np.ascontiguousarray(entries[:limit])
+                await self._stores.timelines.push(newest, np.array((follower,), np.int64), self._clock.now_ms(), floor)
+        self._merged.append((follower, followee, sequence))
+
+    async def _clean(self, follower: int, followee: int) -> None:
+        """Take a former followee's tweets out of the row, unless the follow stands again."""
+        if (await self._stores.graph.is_following(((follower, followee),)))[0]:
+            return
+        now_ms = self._clock.now_ms()
+        row = await self._stores.timelines.read(follower, 0, self._limits.timeline_entries_max, now_ms)
+        if row.state is RowState.ABSENT:
+            return
+        ids: list[int] = row.entries[:, 0].tolist()
+        tweets = await self._caches.tweets(ids)
+        theirs = [tweet.tweet_id for tweet in tweets if tweet is not None and tweet.author_id == followee]
+        # even with none found: a rebuild that read the follow must not bring them back
+        await self._stores.timelines.remove(theirs, np.array((follower,), np.int64))
+
+    async def _part(self, event: Event) -> None:
+        """End the follows of a blocked pair, where a crash kept the command from it."""
+        blocks = (await self._stores.relations.blocks((event.actor,)))[0]
+        if event.target not in blocks.blocked:
+            return
+        pairs = ((event.actor, event.target), (event.target, event.actor))
+        now_ms = self._clock.now_ms()
+        events = [
+            (Event(kind=EventKind.UNFOLLOWED, key=follower, actor=follower, target=followee, at_ms=now_ms),)
+            for follower, followee in pairs
+        ]
+        await self._stores.graph.unfollow(pairs, events)
+
+    async def _watch(self, author: int, followers: int) -> None:
+        """Ask fan-out to decide where the count and the author's mode do not go together any more."""
+        modes = await self._caches.pulled()
+        mode = modes[author].mode if author in modes else FanoutMode.PUSH
+        rises = followers > self._limits.celebrity_followers_min and mode is not FanoutMode.PULL
+        falls = followers < self._limits.celebrity_followers_exit and mode is FanoutMode.PULL
+        if not (rises or falls):
+            self._asked.pop(author, None)
+        elif self._asked.get(author) is not mode:
+            event = Event(kind=EventKind.MODE_CHECK, key=author, actor=author, at_ms=self._clock.now_ms())
+            await self._stores.log.append((event,))
+            self._asked[author] = mode

@@ -1,0 +1,238 @@
+"""One consumer group's run through the log: events in order, large pieces of work in turns between them.
+
+A handler does the deed, this file keeps the place: what was done is recorded after it was done, one durable step for many
+events, so that whatever is killed is done again and nothing is lost. A poison event is parked and never blocks the group;
+a store that is down is waited for.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from .clock import Clock
+from .entropy import Chance
+from .errors import StoreError
+from .limits import Limits
+from .model import Delivery, LoggedEvent, Progress, Work
+from .ports import Stores
+
+RETRY_MS = 50  # the first wait for a store that failed; doubled each time up to RETRY_MAX_MS, times 0.5 to 1.5
+RETRY_MAX_MS = 2_000
+EVENTS_BETWEEN_WORK = 64  # while work is pending, so many events at most are handled before it has its turn
+TURNS_MAX = 8  # turns of work before its place is recorded
+
+log = logging.getLogger(__name__)
+
+
+class Done(msgspec.Struct):
+    """What was done and is not recorded yet."""
+
+    deliveries: list[Delivery] = msgspec.field(default_factory=list)
+    put: dict[int, Work] = msgspec.field(default_factory=dict)
+    done: list[int] = msgspec.field(default_factory=list)
+
+
+class Handler(Protocol):
+    """What a group does with its events."""
+
+    group: str
+
+    async def prepare(self, events: Sequence[LoggedEvent], pending: dict[int, Work]) -> None:
+        """A batch is coming: load at once what it needs. `pending` is the group's work, kept by the consumer."""
+
+    async def handle(self, logged: LoggedEvent, done: Done) -> None:
+        """Do what the event asks for, any number of times with the same result; large work goes to `done.put`."""
+
+    async def serve(self, work: Work, done: Done) -> Work | None:
+        """Do one batch of it; returns what is left."""
+
+    async def finish(self) -> None:
+        """The batch is handled: make durable what was kept for its end."""
+
+
+class Consumer:
+    """A group in this process. The caller holds the group's lease."""
+
+    def __init__(self, stores: Stores, limits: Limits, clock: Clock, chance: Chance, handler: Handler) -> None:
+        self.handler = handler
+        self.group = handler.group
+        self.failing = ""  # the last error, "" once something worked again
+        self.offset = 0
+        self._stores = stores
+        self._limits = limits
+        self._clock = clock
+        self._chance = chance
+        self._work: dict[int, Work] = {}
+        self._turn: list[int] = []  # work ids, the next to be served first
+        self._attempts: dict[int, int] = {}
+        self._failures = 0
+
+    async def open(self) -> None:
+        """Take up the group's place."""
+        self.offset = await self._stores.log.offset(self.group)
+        self._work = {work.work_id: work for work in await self._stores.work.pending(self.group)}
+        self._turn = list(self._work)
+        self._attempts.clear()
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything that was read is done."""
+        return not self._work and not self._stores.log.moved(self.offset)
+
+    async def step(self) -> bool:
+        """Handle some events and some work and record it; false where there was nothing to do."""
+        before = self.offset
+        done = Done()
+        limit = EVENTS_BETWEEN_WORK if self._work else self._limits.event_batch
+        events = await self._stores.log.read(self.offset, limit) if self._stores.log.moved(self.offset) else []
+        if events:
+            await self._handle(events, done)
+        if self._work:
+            await self._serve(done)
+        if self.offset == before and not done.deliveries and not done.put and not done.done:
+            return bool(events)
+        await self._record(done)
+        return True
+
+    async def apart(self, events: Sequence[LoggedEvent]) -> None:
+        """Handle these out of turn, work and all, without moving the group's place: it will meet them once more."""
+        done, work = Done(), dict(self._work)
+        await self.handler.prepare(events, work)
+        for logged in events:
+            await self.handler.handle(logged, done)
+        left = list(done.put.values())
+        while left:
+            again = await self.handler.serve(left.pop(0), done)
+            left += [again] if again is not None else []
+        await self.handler.finish()
+        if done.deliveries:
+            progress = Progress(group=self.group, offset=self.offset, deliveries=tuple(done.deliveries))
+            await self._stores.work.advance((progress,))
+
+    async def _handle(self, events: Sequence[LoggedEvent], done: Done) -> None:
+        """Handle in order; stop where one fails, so that the next step starts with it."""
+        handled = self.offset
+        try:
+            await self.handler.prepare(events, self._work)
+            for logged in events:
+                await self.handler.handle(logged, done)
+                handled = logged.offset
+            await self.handler.finish()
+            self.offset = handled
+            self._worked()
+        except Exception as error:  # noqa: BLE001 a handler may fail in any way; the group must go on
+            if handled == self.offset:
+                await self._failed(events[0], error)
+                return
+            await self._failed_after(events, handled, done, error)
+        for work in done.put.values():
+            if work.work_id not in self._work:
+                self._turn.append(work.work_id)
+            self._work[work.work_id] = work
+        for work_id in done.done:
+            self._forget(work_id)
+
+    async def _failed_after(self, events: Sequence[LoggedEvent], handled: int, done: Done, error: Exception) -> None:
+        """Some were handled before one failed: those count, once what the handler kept for the end is durable too."""
+        try:
+            await self.handler.finish()
+        except Exception as second:  # noqa: BLE001 the same
+            done.deliveries.clear()
+            done.put.clear()
+            done.done.clear()
+            await self._failed(events[0], second)
+            return
+        self.offset = handled
+        failed = next((logged for logged in events if logged.offset > handled), None)
+        if failed is not None:
+            await self._failed(failed, error)
+
+    async def _failed(self, logged: LoggedEvent, error: Exception) -> None:
+        """Count an attempt and wait; park the event after too many. A store's failure is not the event's fault."""
+        self.failing = f"{type(error).__name__}: {error}"
+        self._failures += 1
+        if not isinstance(error, StoreError):
+            attempts = self._attempts[logged.offset] = self._attempts.get(logged.offset, 0) + 1
+            log.warning("%s: event %d failed, attempt %d", self.group, logged.offset, attempts, exc_info=error)
+            if attempts >= self._limits.event_attempts_max:
+                await self._stores.work.park(self.group, logged, self.failing, self._clock.now_ms())
+                self._attempts.pop(logged.offset)
+                self.offset = logged.offset
+                return
+        elif self._failures == 1:
+            log.warning("%s: %s; waiting for the store", self.group, self.failing)
+        await self._pause()
+
+    async def _serve(self, done: Done) -> None:
+        """Give pending work its turns, one batch each, until new events want to be handled."""
+        for _ in range(TURNS_MAX):
+            if not self._turn:
+                return
+            work_id = self._turn.pop(0)
+            work = self._work[work_id]
+            try:
+                left = await self.handler.serve(work, done)
+                await self.handler.finish()
+            except Exception as error:  # noqa: BLE001 as above
+                self._turn.append(work_id)
+                await self._work_failed(work, error, done)
+                return
+            self._worked()
+            if left is None:
+                done.done.append(work_id)
+                done.put.pop(work_id, None)
+            else:
+                done.put[work_id] = self._work[work_id] = left
+                self._turn.append(work_id)
+            for gone in done.done:
+                self._forget(gone)
+            if self._stores.log.moved(self.offset):
+                return
+
+    async def _work_failed(self, work: Work, error: Exception, done: Done) -> None:
+        self.failing = f"{type(error).__name__}: {error}"
+        self._failures += 1
+        if not isinstance(error, StoreError):
+            attempts = self._attempts[-work.work_id] = self._attempts.get(-work.work_id, 0) + 1
+            log.warning("%s: work %d failed, attempt %d", self.group, work.work_id, attempts, exc_info=error)
+            if attempts >= self._limits.event_attempts_max:
+                events = await self._stores.log.read(work.work_id - 1, 1)
+                if events and events[0].offset == work.work_id:
+                    await self._stores.work.park(self.group, events[0], self.failing, self._clock.now_ms())
+                self._attempts.pop(-work.work_id)
+                self._forget(work.work_id)
+                done.put.pop(work.work_id, None)
+                done.done.append(work.work_id)
+                return
+        await self._pause()
+
+    async def _record(self, done: Done) -> None:
+        """One durable step. Repeated until it stands: what it tells of is done."""
+        progress = Progress(
+            group=self.group, offset=self.offset, deliveries=tuple(done.deliveries),
+            put=tuple(done.put.values()), done=tuple(done.done),
+        )  # fmt: skip
+        while True:
+            try:
+                await self._stores.work.advance((progress,))
+            except StoreError as error:
+                self.failing = f"{type(error).__name__}: {error}"
+                self._failures += 1
+                await self._pause()
+            else:
+                return
+
+    async def _pause(self) -> None:
+        wait_ms = min(RETRY_MAX_MS, RETRY_MS << min(self._failures - 1, 10)) * (0.5 + self._chance.random())
+        await self._clock.sleep(wait_ms / 1_000)
+
+    def _worked(self) -> None:
+        self._failures, self.failing = 0, ""
+
+    def _forget(self, work_id: int) -> None:
+        if self._work.pop(work_id, None) is not None and work_id in self._turn:
+            self._turn.remove(work_id)
