@@ -55,7 +55,7 @@ class Job:
         lease = await self._lease(procedure)
         try:
             run = self._opened(procedure, draft, command)
-            self._operator.say(f"run {run.run_id}")
+            self._operator.working(run.run_id)
             return await self._batches(procedure, run, lease).carry_out(draft.items)
         finally:
             lease.release()
@@ -69,7 +69,7 @@ class Job:
         procedure = self._make(self._site.stores)
         lease = await self._lease(procedure)
         try:
-            self._operator.say(f"run {run.run_id} resumed")
+            self._operator.working(run.run_id)
             run.event("resumed", self._site.clock.now_ms(), actor=self._site.actor, fence=lease.fence)
             items = np.frombuffer(run.read("items.i64") or b"", dtype="<i8").astype(np.int64)
             return await self._batches(procedure, run, lease).carry_out(items)
@@ -84,7 +84,7 @@ class Job:
         if not self._options.plan:
             return await planner.plan(self._site.context, None)
         kept = load_plan(Path(self._options.plan), planner.name)
-        draft = await planner.plan(self._site.context, kept.asked)
+        draft = await planner.plan(self._site.context, kept)
         must_match(kept, draft.plan)
         return draft
 

@@ -91,6 +91,9 @@ class Operator(Protocol):
     def say(self, line: str) -> None:
         """Tell something in passing."""
 
+    def working(self, run_id: str) -> None:
+        """The run has begun: from here on an interrupt is a stop with a checkpoint, no longer an abort."""
+
     def progress(self, progress: Progress) -> None:
         """Take note; whatever this raises is passed over."""
 

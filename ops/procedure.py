@@ -10,7 +10,7 @@ import msgspec
 from ..core.clock import Clock
 from ..core.ports import Stores
 from ..core.runs import Runs
-from .plan import Draft
+from .plan import Draft, PlanFile
 
 if TYPE_CHECKING:
     from ..core.model import Ids
@@ -39,8 +39,8 @@ class Procedure(Protocol):
     unit: str  # what the items are, in the plural
     batch: int  # items in one idempotent step
 
-    async def plan(self, context: str, asked: Sequence[int] | None) -> Draft:
-        """Select items and say what would be done. `asked` is a plan file's selection, `None` for the command's own."""
+    async def plan(self, context: str, kept: PlanFile | None) -> Draft:
+        """Select items and say what would be done. A plan file gives its selection; `None`: the command's own."""
 
     async def apply(self, items: Ids) -> Mapping[str, int]:
         """Do it to these, so that doing it again changes nothing; returns what happened, counted."""

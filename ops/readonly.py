@@ -5,6 +5,7 @@ A method is refused unless it is named here as a read: a port that grows a write
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 from ..core.errors import Forbidden
@@ -30,14 +31,17 @@ READS = {
 class _ReadOnlyPort:
     """One port, its reads only."""
 
-    def __init__(self, name: str, port: object) -> None:
+    def __init__(self, name: str, port: object, passed_over: Collection[str]) -> None:
         self._name = name
         self._port = port
+        self._passed_over = passed_over
 
     def __getattr__(self, verb: str) -> Any:
         found = getattr(self._port, verb)
         if verb in READS[self._name]:
             return found
+        if verb in self._passed_over:
+            return _nothing
 
         def refuse(*_: object, **__: object) -> None:
             what = f"a plan tried to write: {self._name}.{verb}"
@@ -49,12 +53,19 @@ class _ReadOnlyPort:
 class _ReadOnlyStores:
     """All ports, their reads only."""
 
-    def __init__(self, stores: Stores) -> None:
+    def __init__(self, stores: Stores, passed_over: Mapping[str, Collection[str]]) -> None:
         self.kind = stores.kind
         for name in READS:
-            setattr(self, name, _ReadOnlyPort(name, getattr(stores, name)))
+            setattr(self, name, _ReadOnlyPort(name, getattr(stores, name), passed_over.get(name, ())))
 
 
-def read_only(stores: Stores) -> Stores:
-    """Return the same stores without their writes: each raises `Forbidden` (`READ_ONLY`)."""
-    return cast("Stores", _ReadOnlyStores(stores))
+def read_only(stores: Stores, passed_over: Mapping[str, Collection[str]] | None = None) -> Stores:
+    """Return the same stores without their writes: each raises `Forbidden` (`READ_ONLY`).
+
+    Those `passed_over`, by port, return `None` instead, unwritten: for watching code at work that writes on the way.
+    """
+    return cast("Stores", _ReadOnlyStores(stores, passed_over or {}))
+
+
+async def _nothing(*_: object, **__: object) -> None:
+    """A write that is not made."""

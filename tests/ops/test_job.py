@@ -50,8 +50,8 @@ class Numbers:
         self.stores, self.folder, self.numbers, self.level = stores, folder, numbers, level
         self.lag, self.spoil, self.crash_after, self.applied = lag, spoil, crash_after, []
 
-    async def plan(self, context, asked):
-        items = np.array(self.numbers if asked is None else asked, dtype=np.int64)
+    async def plan(self, context, kept):
+        items = np.array(self.numbers if kept is None else kept.asked, dtype=np.int64)
         mark = fingerprint(self.name, context, {}, items, str(sorted(p.name for p in self.folder.glob("world*"))))
         plan = Plan(procedure=self.name, context=context, unit=self.unit, count=len(items), level=self.level,
                     facts=(("numbers", str(len(items))),), undo="not needed", fingerprint=mark)
@@ -86,6 +86,9 @@ class Watcher:
 
     def say(self, line):
         self.said.append(line)
+
+    def working(self, run_id):
+        self.said.append(run_id)
 
     def progress(self, progress):
         self.seen.append(progress)
