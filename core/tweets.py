@@ -102,10 +102,12 @@ class TweetCommands:
         """Hide one's own tweet from every read at once. `Forbidden` for others' that the actor can see."""
         sight = await self._acting(actor)
         tweet = await self._caches.tweet(tweet_id)
-        if tweet is None or tweet.deleted or not await sight.sees(tweet):
+        if tweet is None or tweet.deleted:
             raise _no_tweet()
         if tweet.author_id != actor:
-            raise Forbidden("only its author deletes a tweet")
+            if await sight.sees(tweet):
+                raise Forbidden("only its author deletes a tweet")
+            raise _no_tweet()
         event = self._event(
             EventKind.TWEET_DELETED, actor, actor, tweet=tweet_id, ref=tweet.retweet_of, request_id=request_id
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builders
 import pytest
 
 from twit.core.clock import ManualClock
@@ -9,7 +10,7 @@ from twit.core.clock import ManualClock
 
 @pytest.fixture
 def clock():
-    return ManualClock(1_800_000_000_000)
+    return ManualClock(builders.NOON_MS)
 
 
 @pytest.fixture
@@ -18,8 +19,6 @@ async def open_twit(tmp_path, clock):
     opened = []
 
     async def opening(**limits):
-        import builders
-
         twit = await builders.build_twit(tmp_path / "data", clock, **limits)
         opened.append(twit)
         return twit

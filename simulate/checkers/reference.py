@@ -48,6 +48,16 @@ class Reference:
     def reactivate(self, user: int) -> None:
         self.away.discard(user)
 
+    def erase(self, user: int) -> None:
+        """Deleted for ever, after being away too long."""
+        self.gone.update(p.tweet_id for p in self.newest() if p.author == user)
+        self.likes = {like for like in self.likes if like[0] != user}
+        self.blocks = {pair for pair in self.blocks if pair[0] != user}
+        self.mutes = {pair for pair in self.mutes if pair[0] != user}
+        for kept in (self.follows, self.requests):
+            for pair in [pair for pair in kept if user in pair]:
+                del kept[pair]
+
     def set_private(self, user: int, *, private: bool) -> None:
         if private:
             self.private.add(user)
