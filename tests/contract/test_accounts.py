@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from twit.core.errors import Conflict, NotFound
-from twit.core.model import AccountStatus, Event, EventKind, NewAccount, Tweet, NewTweet, UserCounts
+from twit.core.model import AccountStatus, Event, EventKind, NewAccount, NewTweet, Tweet, UserCounts
 
 
 def new(name, email="", **more):

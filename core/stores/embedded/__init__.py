@@ -7,11 +7,10 @@ service, only their data.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from ... import ports
 from ...clock import Clock
 from ...limits import Limits
-from ...ports import Stores
 from . import accounts, engagement, graph, log, modes, relations, tokens, tweets, work
 from .accounts import SqliteAccounts
 from .db import Database, prepare
@@ -34,21 +33,21 @@ SCHEMAS = (log, work, accounts, graph, relations, tweets, engagement, modes, tok
 class EmbeddedStores:
     """Fulfils `ports.Stores`; made by `open_stores`, let go by `health.close`."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, ring: RingTimelines) -> None:
         self.kind = "embedded"
-        self.accounts = SqliteAccounts(db)
-        self.graph = SqliteGraph(db)
-        self.relations = SqliteRelations(db)
-        self.tweets = SqliteTweets(db)
-        self.engagement = SqliteEngagement(db)
-        self.modes = SqliteFanoutModes(db)
-        self.work = SqliteWorkLog(db)
-        self.tokens = SqliteTokens(db)
-        self.leases = FileLeases(db.folder)
-        self.log = SqliteEventLog(db, self.leases)
-        self.rates = TokenBuckets()
-        self.timelines = RingTimelines(db.folder, db.limits)
-        self.health = EmbeddedHealth(db, (self.timelines.close,))
+        self.accounts: ports.Accounts = SqliteAccounts(db)
+        self.graph: ports.SocialGraph = SqliteGraph(db)
+        self.relations: ports.Relations = SqliteRelations(db)
+        self.tweets: ports.Tweets = SqliteTweets(db)
+        self.engagement: ports.Engagement = SqliteEngagement(db)
+        self.modes: ports.FanoutModes = SqliteFanoutModes(db)
+        self.work: ports.WorkLog = SqliteWorkLog(db)
+        self.tokens: ports.Tokens = SqliteTokens(db)
+        self.leases: ports.Leases = FileLeases(db.folder)
+        self.log: ports.EventLog = SqliteEventLog(db)
+        self.rates: ports.RateLimits = TokenBuckets()
+        self.timelines: ports.Timelines = ring
+        self.health: ports.Health = EmbeddedHealth(db, (ring.close,))
 
 
 def open_stores(
@@ -60,10 +59,10 @@ def open_stores(
     Raises `StoreDown` (nothing there), `StoreFull` (read-only), `StoreCorrupt` (not ours, damaged, or of a newer build).
     """
     prepare(folder, [store.SCHEMA for store in SCHEMAS], limits.store_timeout_ms, create=create)
-    return EmbeddedStores(Database(folder, limits, clock, durable=durable, inline=inline))
-
-
-if TYPE_CHECKING:
-
-    def _fulfils(stores: EmbeddedStores) -> Stores:
-        return stores
+    ring = RingTimelines(folder, limits)
+    try:
+        db = Database(folder, limits, clock, durable=durable, inline=inline)
+    except BaseException:
+        ring.close()
+        raise
+    return EmbeddedStores(db, ring)

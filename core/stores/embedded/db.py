@@ -7,9 +7,11 @@ It never holds a second SQLite library on the file, never upgrades a schema that
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -107,16 +109,15 @@ def prepare(folder: Path, schemas: Sequence[str], timeout_ms: int, *, create: bo
     try:
         if create:
             folder.mkdir(parents=True, exist_ok=True)
-        elif not path.exists():
+        if not create and not path.exists():
             what = f"no database at {path}"
             raise StoreDown(what, meaning="nothing was ever stored there", try_="check the folder; serving or posting makes it")
         if not all(os.access(one, os.W_OK, effective_ids=True) for one in (folder, path) if one.exists()):
-            raise _read_only(path)
-        connection = connect(path, timeout_ms)
-        try:
-            _check_schema(connection, path, schemas)
-        finally:
-            connection.close()
+            what = f"{path} cannot be written"
+            raise StoreFull(what, meaning="the folder or the file is read-only", try_="check their rights, or name another folder")
+        if not path.exists():
+            _create(path, schemas, timeout_ms)
+        _check(path, timeout_ms)
     except sqlite3.Error as error:
         raise translated(error, path) from error
     except OSError as error:
@@ -124,25 +125,37 @@ def prepare(folder: Path, schemas: Sequence[str], timeout_ms: int, *, create: bo
         raise (StoreFull if error.errno in _UNWRITABLE else StoreDown)(what, try_="check the folder and its rights") from error
 
 
-def _check_schema(connection: sqlite3.Connection, path: Path, schemas: Sequence[str]) -> None:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    if tables and application != APPLICATION_ID:
+def _create(path: Path, schemas: Sequence[str], timeout_ms: int) -> None:
+    """Make the file whole under another name and link it into place, so that no other process ever meets half of it."""
+    made = path.with_name(f"{FILE}.{os.getpid()}.new")
+    made.unlink(missing_ok=True)
+    with closing(connect(made, timeout_ms)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        stamp = f"PRAGMA application_id={APPLICATION_ID};\nPRAGMA user_version={SCHEMA_VERSION};"
+        connection.executescript("\n".join(["BEGIN IMMEDIATE;", *schemas, stamp, "COMMIT;"]))
+    with suppress(FileExistsError):  # another process was first: the file is the same
+        os.link(made, path)
+    made.unlink()
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _check(path: Path, timeout_ms: int) -> None:
+    with closing(connect(path, timeout_ms)) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+    if application != APPLICATION_ID:
         what = f"{path} is another program's database"
         raise StoreCorrupt(what, try_="name another folder")
     if version > SCHEMA_VERSION:
         what = f"{path} has schema version {version}; this build knows up to {SCHEMA_VERSION}"
         raise StoreCorrupt(what, meaning="a newer build wrote it", try_="run that build, or name another folder")
-    if version == SCHEMA_VERSION:
-        return
-    connection.execute("PRAGMA journal_mode=WAL")
-    script = "\n".join(schemas)
-    stamp = f"PRAGMA application_id={APPLICATION_ID};\nPRAGMA user_version={SCHEMA_VERSION};"
-    connection.executescript(f"BEGIN IMMEDIATE;\n{script}\n{stamp}\nCOMMIT;")
 
 
-_UNWRITABLE = frozenset({1, 13, 28, 30, 122})  # EPERM, EACCES, ENOSPC, EROFS, EDQUOT
+_UNWRITABLE = frozenset({errno.EPERM, errno.EACCES, errno.ENOSPC, errno.EROFS, errno.EDQUOT})
 
 _MEANS: dict[int, tuple[type[StoreError], str, str]] = {
     sqlite3.SQLITE_BUSY: (StoreDown, "another process held the database for too long", "look for a stuck process, then repeat"),
@@ -165,7 +178,3 @@ def translated(error: sqlite3.Error, path: Path | str = "") -> StoreError:
         kind, meaning, try_ = StoreDown, "the database is not open", "check the folder, its rights and its disk"
     return kind(f"{at}{error}", meaning=meaning, try_=try_)
 
-
-def _read_only(path: Path) -> StoreFull:
-    what = f"{path} cannot be written"
-    return StoreFull(what, meaning="the folder or the file is read-only", try_="check their rights, or name another folder")
