@@ -203,7 +203,7 @@ class NewFollow(msgspec.Struct, frozen=True, kw_only=True):
     events: tuple[Event, ...] = ()
 
 
-class FollowOutcome(msgspec.Struct, frozen=True):
+class FollowOutcome(msgspec.Struct, frozen=True, gc=False):
     """`sequence` identifies the edge: a follow after an unfollow has a higher one."""
 
     status: FollowStatus
@@ -221,14 +221,14 @@ class Following(msgspec.Struct, frozen=True):
     unmerged: tuple[tuple[int, int], ...] = ()
 
 
-class Edge(msgspec.Struct, frozen=True):
+class Edge(msgspec.Struct, frozen=True, gc=False):
     """One row of a list of people, with the sequence that pages it."""
 
     user_id: int
     sequence: int
 
 
-class Carried(msgspec.Struct, frozen=True):
+class Carried(msgspec.Struct, frozen=True, gc=False):
     """What carrying one edge to the followee's list did, and the list's length after it."""
 
     followers: int

@@ -38,6 +38,8 @@ ID = np.dtype("<i8")
 CLEARED = bytes(ID.itemsize)
 
 _CHUNK = "SELECT first_slot, last_slot, used, cleared, ids FROM follower_chunks JOIN follower_ids USING (chunk) WHERE followee = ?"
+_LAST = """SELECT chunk, first_slot, last_slot, used, (SELECT followers FROM user_counts WHERE user_id = ?)
+FROM follower_chunks WHERE followee = ? ORDER BY last_slot DESC LIMIT 1"""
 _UPWARDS = f"{_CHUNK} AND last_slot > ? ORDER BY last_slot LIMIT 1"
 _DOWNWARDS = f"{_CHUNK} AND first_slot < ? ORDER BY last_slot DESC LIMIT 1"
 
@@ -74,34 +76,55 @@ def newest(db: Database, followee: int, before: int, limit: int) -> list[Edge]:
     return edges
 
 
+class Last(msgspec.Struct):
+    """The last chunk of a list, and how many follow; `chunk` is 0 where there is none yet."""
+
+    chunk: int = 0
+    first_slot: int = 1
+    last_slot: int = 0
+    used: int = 0
+    followers: int = 0
+
+    @property
+    def next_slot(self) -> int:
+        return self.first_slot + self.used
+
+    @property
+    def capacity(self) -> int:
+        return self.last_slot - self.first_slot + 1
+
+
+def last_of(conn: sqlite3.Connection, followee: int) -> Last:
+    row = conn.execute(_LAST, (followee, followee)).fetchone()
+    return Last(*row) if row else Last()
+
+
 def slot_of(conn: sqlite3.Connection, followee: int, follower: int) -> int:
     """Where he is in the list; 0 if he is not."""
-    row = conn.execute("SELECT slot FROM follower_slots WHERE followee = ? AND follower = ?", (followee, follower)).fetchone()
+    sql = "SELECT slot FROM follower_slots WHERE followee = ? AND follower = ?"
+    row = conn.execute(sql, (followee, follower)).fetchone()
     return int(row[0]) if row else 0
 
 
-def add(conn: sqlite3.Connection, followee: int, followers: Sequence[int], chunk_max: int) -> None:
-    """Append `followers`, none of whom is in the list, in this order."""
-    last = _last(conn, followee)
-    slot = last.first_slot + last.used
-    rows = [(followee, follower, slot + at) for at, follower in enumerate(followers)]
-    rows.sort()
-    conn.executemany("INSERT INTO follower_slots VALUES (?, ?, ?)", rows)
+def add(conn: sqlite3.Connection, followee: int, last: Last, followers: Sequence[int], chunk_max: int) -> None:
+    """Put `followers`, none of whom is in the list, into the slots from `last.next_slot` on. Their rows in
+    `follower_slots` are the caller's."""
     ids = np.array(followers, ID)
     while ids.size:
-        if last.room == 0 and (last.chunk == 0 or last.capacity >= chunk_max):
-            last = _begin(conn, followee, last, _fitting(ids.size, chunk_max))
-        elif last.room < ids.size and last.capacity < chunk_max:
+        if last.used == last.capacity and (last.chunk == 0 or last.capacity >= chunk_max):
+            last = _begin(conn, followee, last, ids, _fitting(ids.size, chunk_max))
+            ids = ids[last.used :]
+            continue
+        if last.used + ids.size > last.capacity and last.capacity < chunk_max:
             _grow(conn, followee, last, _fitting(last.used + ids.size, chunk_max))
-        size = min(last.room, ids.size)
+        placed = ids[: last.capacity - last.used]
         with conn.blobopen("follower_ids", "ids", last.chunk) as blob:
             blob.seek(last.used * ID.itemsize)
-            blob.write(ids[:size].tobytes())
-        last.used += size
-        conn.execute(
-            "UPDATE follower_chunks SET used = ? WHERE followee = ? AND last_slot = ?", (last.used, followee, last.last_slot)
-        )
-        ids = ids[size:]
+            blob.write(placed.tobytes())
+        last.used += placed.size
+        sql = "UPDATE follower_chunks SET used = ? WHERE followee = ? AND last_slot = ?"
+        conn.execute(sql, (last.used, followee, last.last_slot))
+        ids = ids[placed.size :]
 
 
 def remove(conn: sqlite3.Connection, followee: int, gone: Iterable[tuple[int, int]]) -> None:
@@ -121,47 +144,26 @@ def remove(conn: sqlite3.Connection, followee: int, gone: Iterable[tuple[int, in
         _drop_if_cleared(conn, followee, last_slot)
 
 
-class _Last(msgspec.Struct):
-    """The last chunk of a list; `chunk` is 0 where there is none yet."""
-
-    chunk: int = 0
-    first_slot: int = 1
-    last_slot: int = 0
-    used: int = 0
-
-    @property
-    def capacity(self) -> int:
-        return self.last_slot - self.first_slot + 1
-
-    @property
-    def room(self) -> int:
-        return self.capacity - self.used
-
-
-def _last(conn: sqlite3.Connection, followee: int) -> _Last:
-    row = conn.execute(
-        "SELECT chunk, first_slot, last_slot, used FROM follower_chunks WHERE followee = ? ORDER BY last_slot DESC LIMIT 1",
-        (followee,),
-    ).fetchone()
-    return _Last(*row) if row else _Last()
-
-
-def _begin(conn: sqlite3.Connection, followee: int, full: _Last, capacity: int) -> _Last:
-    """A new, empty chunk behind the full one."""
-    chunk = conn.execute("INSERT INTO follower_ids (ids) VALUES (zeroblob(?))", (capacity * ID.itemsize,)).lastrowid or 0
+def _begin(conn: sqlite3.Connection, followee: int, full: Last, ids: Ids, capacity: int) -> Last:
+    """A new chunk behind the full one, with as many of `ids` as it holds."""
+    blob = ids[:capacity].tobytes().ljust(capacity * ID.itemsize, b"\0")
+    chunk = conn.execute("INSERT INTO follower_ids (ids) VALUES (?)", (blob,)).lastrowid or 0
     first_slot = full.last_slot + 1
-    last = _Last(chunk, first_slot, first_slot + capacity - 1)
-    conn.execute("INSERT INTO follower_chunks VALUES (?, ?, ?, 0, 0, ?)", (followee, last.last_slot, first_slot, chunk))
-    _drop_if_cleared(conn, followee, full.last_slot)
+    last = Last(chunk, first_slot, first_slot + capacity - 1, min(capacity, ids.size), full.followers)
+    row = (followee, last.last_slot, first_slot, last.used, chunk)
+    conn.execute("INSERT INTO follower_chunks VALUES (?, ?, ?, ?, 0, ?)", row)
+    if full.chunk:
+        _drop_if_cleared(conn, followee, full.last_slot)
     return last
 
 
-def _grow(conn: sqlite3.Connection, followee: int, last: _Last, capacity: int) -> None:
+def _grow(conn: sqlite3.Connection, followee: int, last: Last, capacity: int) -> None:
     (ids,) = conn.execute("SELECT ids FROM follower_ids WHERE chunk = ?", (last.chunk,)).fetchone()
     conn.execute("UPDATE follower_ids SET ids = ? WHERE chunk = ?", (ids.ljust(capacity * ID.itemsize, b"\0"), last.chunk))
     last_slot = last.first_slot + capacity - 1
     conn.execute(
-        "UPDATE follower_chunks SET last_slot = ? WHERE followee = ? AND last_slot = ?", (last_slot, followee, last.last_slot)
+        "UPDATE follower_chunks SET last_slot = ? WHERE followee = ? AND last_slot = ?",
+        (last_slot, followee, last.last_slot),
     )
     last.last_slot = last_slot
 

@@ -55,7 +55,9 @@ class SqliteRelations:
         )
         return [Edge(target, sequence) for target, sequence in rows]
 
-    async def request_follow(self, requester: int, target: int, *, retweets: bool, at_ms: int, events: Sequence[Event]) -> int:
+    async def request_follow(
+        self, requester: int, target: int, *, retweets: bool, at_ms: int, events: Sequence[Event]
+    ) -> int:
         return await self._db.writer.run(lambda conn: _request(conn, (requester, target, int(retweets), at_ms), events))
 
     async def requests_page(self, target: int, before: int, limit: int) -> list[FollowRequest]:

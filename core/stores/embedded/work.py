@@ -62,7 +62,10 @@ class SqliteWorkLog:
 
     async def parked(self, group: str | None, after: int, limit: int) -> list[Parked]:
         where = "parked_id > ? AND consumer_group = coalesce(?, consumer_group)"
-        return [_parked(row) for row in self._db.rows(f"{_PARKED} WHERE {where} ORDER BY parked_id LIMIT ?", (after, group, limit))]
+        return [
+            _parked(row)
+            for row in self._db.rows(f"{_PARKED} WHERE {where} ORDER BY parked_id LIMIT ?", (after, group, limit))
+        ]
 
     async def unpark(self, parked_ids: Sequence[int]) -> list[Parked]:
         return await self._db.writer.run(lambda conn: _unpark(conn, parked_ids))

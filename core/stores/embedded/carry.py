@@ -1,0 +1,96 @@
+"""Carrying edges to follower lists: each list is made to say what `following` says, as often as one asks.
+
+A call's changes to one list are written together, so that a bulk import appends packed. It reads and writes inside one
+transaction and never decides whether an edge should stand.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+import msgspec
+
+from ...model import Carried
+from . import followers
+from .accounts import count
+from .followers import Last
+
+BULK = 32  # from so many pairs a call on, it is worth a try to add them unseen
+
+_STANDS = "SELECT 1 FROM following WHERE follower = ? AND followee = ?"
+_ADD = "INSERT INTO follower_slots VALUES (?, ?, ?)"
+_ADD_UNSEEN = """INSERT OR IGNORE INTO follower_slots SELECT ?1, ?2, ?3
+WHERE EXISTS (SELECT 1 FROM following WHERE follower = ?2 AND followee = ?1)"""
+
+
+def carry(conn: sqlite3.Connection, pairs: Sequence[tuple[int, int]], chunk_max: int) -> list[Carried]:
+    """See `ports.SocialGraph.carry`. Chunks hold at most `chunk_max` ids."""
+    fresh = _carry_fresh(conn, pairs, chunk_max) if len(pairs) >= BULK else None
+    return fresh or _carry_each(conn, pairs, chunk_max)
+
+
+class _Changes(msgspec.Struct):
+    """What one call does to one list: followers to add, in order, and (follower, slot)s to clear."""
+
+    last: Last
+    added: list[int] = msgspec.field(default_factory=list)
+    removed: list[tuple[int, int]] = msgspec.field(default_factory=list)
+    seen: set[int] = msgspec.field(default_factory=set)
+
+    def carried(self, *, added: bool = False, removed: bool = False) -> Carried:
+        return Carried(self.last.followers + len(self.added) - len(self.removed), added, removed)
+
+
+def _carry_each(conn: sqlite3.Connection, pairs: Sequence[tuple[int, int]], chunk_max: int) -> list[Carried]:
+    lists: dict[int, _Changes] = {}
+    carried: list[Carried] = []
+    for follower, followee in pairs:
+        changes = lists.get(followee)
+        if changes is None:
+            changes = lists[followee] = _Changes(followers.last_of(conn, followee))
+        if follower in changes.seen:
+            carried.append(changes.carried())
+            continue
+        changes.seen.add(follower)
+        stands = conn.execute(_STANDS, (follower, followee)).fetchone() is not None
+        slot = followers.slot_of(conn, followee, follower)
+        if stands and not slot:
+            conn.execute(_ADD, (followee, follower, changes.last.next_slot + len(changes.added)))
+            changes.added.append(follower)
+        elif slot and not stands:
+            changes.removed.append((follower, slot))
+        carried.append(changes.carried(added=stands and not slot, removed=bool(slot) and not stands))
+    for followee, changes in lists.items():
+        followers.add(conn, followee, changes.last, changes.added, chunk_max)
+        followers.remove(conn, followee, changes.removed)
+    count(conn, [(followee, len(changes.added) - len(changes.removed), 0, 0) for followee, changes in lists.items()])
+    return carried
+
+
+def _carry_fresh(conn: sqlite3.Connection, pairs: Sequence[tuple[int, int]], chunk_max: int) -> list[Carried] | None:
+    """Add all if every edge stands and none was carried before; otherwise nothing, and `None`."""
+    lists: dict[int, tuple[Last, list[int]]] = {}
+    rows: list[tuple[int, int, int]] = []
+    carried: list[Carried] = []
+    for follower, followee in pairs:
+        changes = lists.get(followee)
+        if changes is None:
+            changes = lists[followee] = (followers.last_of(conn, followee), [])
+        last, added = changes
+        rows.append((followee, follower, last.next_slot + len(added)))
+        added.append(follower)
+        carried.append(Carried(last.followers + len(added), added=True, removed=False))
+    rows.sort()
+    conn.execute("SAVEPOINT fresh")
+    before = conn.total_changes
+    conn.executemany(_ADD_UNSEEN, rows)
+    if conn.total_changes - before != len(rows):
+        conn.execute("ROLLBACK TO fresh")
+        conn.execute("RELEASE fresh")
+        return None
+    conn.execute("RELEASE fresh")
+    for followee, (last, added) in lists.items():
+        followers.add(conn, followee, last, added, chunk_max)
+    count(conn, [(followee, len(added), 0, 0) for followee, (_, added) in lists.items()])
+    return carried

@@ -1,0 +1,112 @@
+"""Who may do what only one may do, even when the holder is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from twit.core.errors import Invalid
+from twit.core.ports import Lease, Leases, Stores
+
+HOLD = """
+import asyncio, pathlib, subprocess, sys
+from twit.core.clock import SystemClock
+from twit.core.limits import Limits
+from twit.core.stores.embedded import open_stores
+
+async def main():
+    stores = open_stores(pathlib.Path(sys.argv[1]), Limits(), SystemClock(), durable=False)
+    lease = await stores.leases.acquire("fanout", "the other process")
+    node, _ = await stores.leases.node("the other process")
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"], close_fds=False)
+    print(lease.fence, node, child.pid, flush=True)
+    sys.stdin.read()
+
+asyncio.run(main())
+"""
+
+
+async def taken(leases: Leases, name: str, holder: str = "me") -> Lease:
+    lease = await leases.acquire(name, holder)
+    assert lease is not None
+    return lease
+
+
+async def test_only_one_holds_a_lease_even_within_a_process(stores: Stores) -> None:
+    await taken(stores.leases, "fanout")
+    assert await stores.leases.acquire("fanout", "me again") is None
+    await taken(stores.leases, "social")
+
+
+async def test_everybody_can_read_who_holds_it(stores: Stores) -> None:
+    assert await stores.leases.holder("fanout") == ""
+    lease = await taken(stores.leases, "fanout", "worker on host-1, pid 7:\nfan-out – é")
+    assert await stores.leases.holder("fanout") == "worker on host-1, pid 7: fan-out – é"
+    lease.release()
+    assert await stores.leases.holder("fanout") == ""
+
+
+async def test_a_released_lease_can_be_taken_with_a_higher_fence(stores: Stores) -> None:
+    fences = []
+    for holder in ("a holder with a rather long name", "b", "c"):
+        lease = await taken(stores.leases, "fanout", holder)
+        assert await stores.leases.holder("fanout") == holder
+        fences.append(lease.fence)
+        lease.release()
+        lease.release()
+    assert fences == sorted(set(fences))
+
+
+async def test_releasing_twice_does_not_take_it_from_the_next(stores: Stores) -> None:
+    first = await taken(stores.leases, "fanout")
+    first.release()
+    await taken(stores.leases, "fanout", "next")
+    first.release()
+    assert await stores.leases.acquire("fanout", "third") is None
+
+
+async def test_asking_who_holds_it_never_stands_in_the_way(stores: Stores) -> None:
+    for _ in range(50):
+        lease, _ = await asyncio.gather(taken(stores.leases, "fanout"), stores.leases.holder("fanout"))
+        lease.release()
+
+
+async def test_node_ids_are_the_first_free_ones(stores: Stores) -> None:
+    held = [await stores.leases.node("me") for _ in range(3)]
+    assert [node for node, _ in held] == [0, 1, 2]
+    held[1][1].release()
+    assert (await stores.leases.node("me"))[0] == 1
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "a b", "x" * 300])
+async def test_a_lease_is_no_way_out_of_the_folder(stores: Stores, name: str) -> None:
+    with pytest.raises(Invalid):
+        await stores.leases.acquire(name, "me")
+
+
+async def test_a_killed_holder_holds_nothing_though_its_children_live(stores: Stores, tmp_path: Path) -> None:
+    if stores.kind != "embedded":
+        pytest.skip("the other process opens a folder")
+    command = [sys.executable, "-c", HOLD, str(tmp_path / "stores")]
+    process = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout
+    fence, node, child = map(int, (await process.stdout.readline()).split())
+    try:
+        assert await stores.leases.acquire("fanout", "me") is None
+        assert await stores.leases.holder("fanout") == "the other process"
+        assert (await stores.leases.node("me"))[0] != node
+    finally:
+        process.send_signal(signal.SIGKILL)
+        await process.wait()
+    try:
+        assert await stores.leases.holder("fanout") == ""
+        assert (await taken(stores.leases, "fanout")).fence > fence
+        assert (await stores.leases.node("me"))[0] == node
+    finally:
+        os.kill(child, signal.SIGKILL)

@@ -1,0 +1,160 @@
+"""The event log, as its followers see it: in this process and from another."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from twit.core.model import Event, EventKind, GroupLag, Progress, Work, WorkVerb
+from twit.core.ports import Stores
+
+LONG_S = 600.0  # beyond the time that a test may take
+
+APPEND = """
+import asyncio, pathlib, sys
+from twit.core.clock import SystemClock
+from twit.core.limits import Limits
+from twit.core.model import Event, EventKind
+from twit.core.stores.embedded import open_stores
+
+async def main():
+    stores = open_stores(pathlib.Path(sys.argv[1]), Limits(), SystemClock(), durable=False)
+    if sys.argv[2] == "when told":
+        print("ready", flush=True)
+        sys.stdin.readline()
+    await stores.log.append([Event(kind=EventKind.LIKED, key=77, actor=77, at_ms=1)])
+    await stores.health.close()
+
+asyncio.run(main())
+"""
+
+
+def event(key: int, at_ms: int = 100) -> Event:
+    return Event(kind=EventKind.TWEET_CREATED, key=key, actor=key, tweet=4, target=3, ref=2, at_ms=at_ms, request_id="r")
+
+
+@pytest.fixture
+def another(stores: Stores, tmp_path: Path) -> list[str]:
+    """The command line of another process that appends one event to the same stores."""
+    if stores.kind != "embedded":
+        pytest.skip("the other process opens a folder")
+    return [sys.executable, "-c", APPEND, str(tmp_path / "stores")]
+
+
+async def test_events_come_back_as_they_were_in_order(stores: Stores) -> None:
+    events = [event(key) for key in range(1, 6)]
+    assert await stores.log.append(events[:4]) == 4
+    assert await stores.log.append(events[4:]) == 5
+    assert [one.event for one in await stores.log.read(0, 100)] == events
+    assert [one.offset for one in await stores.log.read(2, 2)] == [3, 4]
+    assert await stores.log.read(5, 10) == []
+
+
+async def test_an_empty_log_has_no_tail(stores: Stores) -> None:
+    assert (await stores.log.tail(), stores.log.moved(0), await stores.log.append([])) == (0, False, 0)
+
+
+async def test_the_log_has_moved_for_whoever_has_not_come_so_far(stores: Stores) -> None:
+    await stores.log.append([event(1)])
+    assert (stores.log.moved(0), stores.log.moved(1)) == (True, False)
+    await stores.log.read(0, 100)
+    assert stores.log.moved(0)  # somebody else's reading is not mine
+    await stores.log.append([event(2)])
+    assert (stores.log.moved(1), stores.log.moved(2)) == (True, False)
+
+
+async def test_a_write_with_events_moves_the_log(stores: Stores) -> None:
+    assert not stores.log.moved(0)
+    await stores.relations.relate("mute", 1, 2, [event(1)], 5)
+    assert stores.log.moved(0)
+
+
+async def test_what_another_process_appends_moves_the_log(stores: Stores, another: list[str]) -> None:
+    await stores.log.append([event(1)])
+    assert not stores.log.moved(1)
+    await asyncio.to_thread(subprocess.run, [*another, "at once"], check=True)
+    assert stores.log.moved(1)
+    assert [one.event.key for one in await stores.log.read(1, 10)] == [77]
+
+
+async def test_waiting_ends_with_the_append(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("twit.core.stores.embedded.log.POLL_S", LONG_S)  # by being told, not by asking again
+    waiting = asyncio.create_task(stores.log.wait(0, LONG_S))
+    await asyncio.sleep(0)
+    await stores.log.append([event(1)])
+    assert await waiting
+    assert await stores.log.wait(0, LONG_S)
+
+
+async def test_waiting_ends_with_another_process_append(stores: Stores, another: list[str]) -> None:
+    process = await asyncio.create_subprocess_exec(*another, "when told", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin
+    assert process.stdout
+    await process.stdout.readline()
+    waiting = asyncio.create_task(stores.log.wait(0, LONG_S))
+    await asyncio.sleep(0)
+    process.stdin.write(b"go\n")
+    assert await waiting
+    assert await process.wait() == 0
+
+
+async def test_waiting_for_nothing_ends_without_it(stores: Stores) -> None:
+    await stores.log.append([event(1)])
+    assert not await stores.log.wait(1, 0.06)
+
+
+async def test_several_wait_and_all_are_woken(stores: Stores) -> None:
+    waiting = [asyncio.create_task(stores.log.wait(0, LONG_S)) for _ in range(5)]
+    await asyncio.sleep(0)
+    waiting[2].cancel()
+    await stores.log.append([event(1)])
+    others = [task for task in waiting if task is not waiting[2]]
+    assert await asyncio.gather(*others) == [True] * 4
+
+
+async def test_trim_spares_what_the_slowest_has_not_passed(stores: Stores) -> None:
+    await stores.log.append([event(key) for key in range(1, 11)])
+    await stores.work.advance([Progress(group="social", offset=4), Progress(group="fanout", offset=9)])
+    assert await stores.log.trim(1_000, ["social", "fanout"]) == 4
+    assert [one.offset for one in await stores.log.read(0, 100)] == [*range(5, 11)]
+
+
+async def test_trim_spares_everything_for_a_group_never_seen(stores: Stores) -> None:
+    await stores.log.append([event(1)])
+    await stores.work.advance([Progress(group="social", offset=1)])
+    assert await stores.log.trim(1_000, ["social", "fanout"]) == 0
+
+
+async def test_trim_spares_what_is_young(stores: Stores) -> None:
+    await stores.log.append([event(1, at_ms=100), event(2, at_ms=200)])
+    await stores.work.advance([Progress(group="social", offset=2)])
+    assert await stores.log.trim(200, ["social"]) == 1
+    assert [one.event.key for one in await stores.log.read(0, 100)] == [2]
+
+
+async def test_offsets_go_on_rising_after_everything_was_trimmed(stores: Stores) -> None:
+    await stores.log.append([event(key) for key in range(1, 4)])
+    await stores.work.advance([Progress(group="social", offset=3)])
+    assert await stores.log.trim(1_000, ["social"]) == 3
+    assert (await stores.log.tail(), stores.log.moved(3)) == (3, False)
+    assert await stores.log.append([event(9)]) == 4
+    assert stores.log.moved(3)
+
+
+async def test_lag_says_how_far_behind_how_long_and_who_works(stores: Stores) -> None:
+    await stores.log.append([event(1, at_ms=100), event(2, at_ms=400), event(3, at_ms=500)])
+    work = Work(work_id=1, verb=WorkVerb.PUSH, author=1, tweet=2, created_ms=300)
+    await stores.work.advance([Progress(group="fanout", offset=1, put=(work,)), Progress(group="social", offset=3)])
+    (logged,) = await stores.log.read(0, 1)
+    await stores.work.park("fanout", logged, "no", 5)
+    lease = await stores.leases.acquire("fanout", "worker 7")
+    fanout, social, new = await stores.log.lag(["fanout", "social", "search"], 1_000)
+    assert fanout == GroupLag("fanout", 1, 3, events=2, work=1, lag_ms=700, parked=1, owner="worker 7")
+    assert social == GroupLag("social", 3, 3, events=0, work=0, lag_ms=0, parked=0, owner="")
+    assert new == GroupLag("search", 0, 3, events=3, work=0, lag_ms=900, parked=0, owner="")
+    assert lease
+    lease.release()
