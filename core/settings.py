@@ -124,7 +124,7 @@ def load(environ: Mapping[str, str], folder: Path, flags: Mapping[str, object] |
     )
 
 
-def unknown_variables(environ: Mapping[str, str]) -> list[tuple[str, str]]:
+def misspelt_variables(environ: Mapping[str, str]) -> list[tuple[str, str]]:
     """(name, what was likely meant) of `TWIT_…` variables that look like a misspelt setting."""
     import difflib  # noqa: PLC0415 - only where something is odd
 

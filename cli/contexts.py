@@ -1,0 +1,136 @@
+"""The composition root: picks a world's stores by the context, builds the service over them, and lets go of both.
+
+The only place of the command line that names stores, clocks and dice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from ..core.clock import Clock, SystemClock
+from ..core.entropy import Entropy, SystemEntropy
+from ..core.errors import Stopped, Unsupported
+from ..core.offload import ThreadOffload
+from ..core.ports import Stores
+from ..core.service import Twit
+from ..core.settings import ContextSettings, Settings
+from ..core.wiring import build
+from .invocation import Invocation
+
+T = TypeVar("T")
+OFFLOAD_THREADS = 4  # hashing passwords, checking stores
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """An opened context: the service, what it stands on, and where its files are."""
+
+    twit: Twit
+    stores: Stores
+    clock: Clock
+    entropy: Entropy
+    settings: Settings
+    context: ContextSettings
+    folder: Path
+
+
+def data_folder(context: ContextSettings) -> Path:
+    """Where an embedded context keeps its files. Raises `Unsupported` for the worlds that this build cannot open."""
+    if context.kind == "live":
+        what = f"context {context.name} is live, and this build of twit has no stores for live servers"
+        meaning = "They come with the extra twit[live], whose stores are not part of this version."
+        raise Unsupported(what, code="NO_LIVE", meaning=meaning, try_="twit --context local …")
+    if context.kind == "simulated" or context.data is None:
+        what = f"context {context.name} is simulated, and this build of twit has no such world"
+        meaning = "The population of 500 million comes with the extra twit[simulate], which is not part of this version."
+        raise Unsupported(what, code="NO_WORLD", meaning=meaning, try_="twit --context local …")
+    return context.data
+
+
+@asynccontextmanager
+async def open_world(invocation: Invocation, *, create: bool = True) -> AsyncIterator[World]:
+    """The chosen context, opened; closed on leaving, whatever happened. `create` makes the stores where there are none."""
+    from ..core.stores.embedded import open_stores
+
+    settings = invocation.settings
+    folder = data_folder(settings.context)
+    clock, entropy = SystemClock(), SystemEntropy()
+    stores = open_stores(folder, settings.limits, clock, create=create)
+    offload = ThreadOffload(OFFLOAD_THREADS)
+    try:
+        twit = await build(
+            stores, limits=settings.limits, clock=clock, chance=random.Random(int.from_bytes(entropy.token_bytes(8))),
+            entropy=entropy, offload=offload, name=holder(invocation),
+        )  # fmt: skip
+        yield World(
+            twit=twit, stores=stores, clock=clock, entropy=entropy, settings=settings, context=settings.context, folder=folder
+        )
+    finally:
+        await stores.health.close()
+        offload.close()
+
+
+def holder(invocation: Invocation) -> str:
+    """Who holds a lease, as others are told: command, process, machine."""
+    return f"{invocation.command} (process {os.getpid()} on {socket.gethostname()})"
+
+
+def perform(
+    invocation: Invocation, act: Callable[[World], Awaitable[T]], *, writes: bool = False, create: bool = True
+) -> T:
+    """Open the world, do it, see to the events that it caused, close, and return what came of it.
+
+    Ctrl-C before anything was written is a `KeyboardInterrupt`. A write under way is finished first; Ctrl-C is `Stopped`
+    then, since the write stands and its events are still to be handled.
+    """
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.INFO if invocation.verbose else logging.WARNING)
+    written = _Written()
+    try:
+        return asyncio.run(_perform(invocation, act, written, writes=writes, create=create))
+    except KeyboardInterrupt:
+        if not written.stands:
+            raise
+        meaning = "What was written stands. Its events are handled by the next command, worker or server."
+        raise Stopped("stopped after the write", meaning=meaning, try_="twit worker --until-idle") from None
+
+
+@dataclass
+class _Written:
+    """Whether something durable was done."""
+
+    stands: bool = False
+
+
+async def _perform(
+    invocation: Invocation, act: Callable[[World], Awaitable[T]], written: _Written, *, writes: bool, create: bool
+) -> T:
+    async with open_world(invocation, create=create) as world:
+        if not writes:
+            return await act(world)
+        before = await world.stores.log.tail()
+        result = await _finished(act(world), written)
+        if not await world.twit.workers.drain(own_only_until=before):
+            invocation.terminal.detail("another process handles the events of this")
+        return result
+
+
+async def _finished(act: Awaitable[T], written: _Written) -> T:
+    """Cancelled or not, a write that has begun comes to its end."""
+    task = asyncio.ensure_future(act)
+    try:
+        result = await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        written.stands = not task.cancelled() and task.exception() is None
+        raise
+    written.stands = True
+    return result

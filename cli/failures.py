@@ -1,0 +1,77 @@
+"""Any failure → one message and one exit code.
+
+0 done or nothing to do · 1 a bug (traceback in a file) · 2 usage or settings · 3 refused · 4 the answer is no
+5 a store is unreachable or timed out · 75 stopped, resumable · 130 interrupted before anything was written
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import click
+
+from ..core.errors import RateLimited, StoreError, TwitError
+from .output import Terminal
+
+BUG, USAGE, INTERRUPTED = 1, 2, 130
+
+
+def exit_code(error: BaseException, terminal: Terminal) -> int:
+    """Say what happened on stderr and return the exit code of it."""
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else BUG
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        terminal.failure("interrupted; nothing was written", "INTERRUPTED")
+        return INTERRUPTED
+    if isinstance(error, TwitError):
+        terminal.failure(str(error), error.code, meaning=_meaning(error), try_=error.try_)
+        return error.exit_code
+    if isinstance(error, click.ClickException):
+        return _usage(error, terminal)
+    return _bug(error, terminal)
+
+
+def _meaning(error: TwitError) -> str:
+    if error.meaning or isinstance(error, RateLimited):
+        return error.meaning
+    return "The request may be right; the store did not carry it." if isinstance(error, StoreError) else ""
+
+
+def _usage(error: click.ClickException, terminal: Terminal) -> int:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        terminal.help(error.format_message())
+        return USAGE
+    path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "twit"
+    what, _, hint = error.format_message().partition("\n")
+    first = what[:1].lower() + what[1:]
+    terminal.failure(first.rstrip("."), "USAGE", meaning=" ".join(hint.split()), try_=f"{path} --help")
+    return USAGE
+
+
+def _bug(error: BaseException, terminal: Terminal) -> int:
+    where = _traceback_file(error)
+    meaning = f"This is a bug in twit. The traceback is in {where}" if where else "This is a bug in twit."
+    terminal.failure(f"{type(error).__name__}: {error}", "BUG", meaning=meaning, try_="report it with that file")
+    return BUG
+
+
+def _traceback_file(error: BaseException) -> Path | None:
+    """In the state folder of the user, else in the folder for temporary files; readable by the user alone."""
+    import traceback
+
+    text = f"twit {' '.join(sys.argv[1:])}\n\n{''.join(traceback.format_exception(error))}"
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "twit"
+    for folder in (state, Path(tempfile.gettempdir())):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=f"crash-{time.strftime('%Y%m%d-%H%M%S')}-", suffix=".txt", dir=folder)
+            with os.fdopen(handle, "w", errors="backslashreplace") as file:
+                file.write(text)
+            return Path(name)
+        except OSError:
+            continue
+    return None
