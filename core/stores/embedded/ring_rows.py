@@ -1,0 +1,243 @@
+"""What a row of the ring is and how whole batches of rows change, in numpy. Knows nothing of readers, time or files.
+
+A row shows its newest `entries_max` entries, kept in order of id, unique, oldest first, in a circle of `entries_max + 1`
+places. `end` counts entries ever put at the end in this epoch, so the entry before `end` lies at place `(end - 1) % places`
+and a row shows those from `max(0, end - entries_max)` on. Since one place more exists than shows, putting an entry at the end
+is one store of `end` after everything else is written: a reader sees the row before or after, and so does whoever comes after
+a kill. The place that does not show still holds the entry that was lost last, which is where `complete_back_to` comes from.
+
+Everything else (an entry that belongs further back, a removal) rewrites what shows: the row is BUSY meanwhile, and one that was
+left so is lost. Correct because stores are seen in the order in which they are made (x86-64); elsewhere readers take the lock.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...model import Push
+from .ring_file import PAGE_WORDS, RingFile
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from ...model import Entries, Ids
+
+    Outcomes = npt.NDArray[np.uint8]
+
+# words of a row's head
+SEEN, END, TOP, FLOOR, EPOCH, OWNER, BUILDING, LATE = range(8)
+ABSENT, BUSY = 0, -1  # of SEEN, which otherwise is the time of the last touch in ms plus 1
+NEAR = 16  # how far back an entry that comes late is looked for at first
+CELLS = 1 << 16  # entries handled in one step where rows are looked at whole: bounds memory
+AT_ONCE_US, EACH_US, ROW_US = 60.0, 0.3, 50.0  # rough costs of `insert` (fixed, a row) and of `merge` (a row)
+
+
+class Rows:
+    """The rows of an open ring, as columns. Every method that changes rows wants the lock held and rows that are live."""
+
+    def __init__(self, file: RingFile) -> None:
+        self.shown = file.entries_max
+        self.places = file.places
+        heads = file.heads.words[PAGE_WORDS:]
+        self.heads = heads
+        # columns are views shifted by a word, indexed by `row * 8`: contiguous, so that `take` does not copy
+        self.seen, self.end, self.top, self.floor = heads[SEEN:], heads[END:], heads[TOP:], heads[FLOOR:]
+        self.epoch, self.owner, self.building, self.late = heads[EPOCH:], heads[OWNER:], heads[BUILDING:], heads[LATE:]
+        self.pairs = file.ring.words.view(np.complex128)  # 16 bytes moved as one: twice as fast as two words
+        self.ids = file.ring.words[0::2]
+        self.refs = file.ring.words[1::2]
+
+    # ---- putting entries in
+
+    def push(self, rows: Ids, pair: Entries) -> Outcomes:
+        """Put one entry (shape (1, 2)) into every row; `Push.STORED`, `DUPLICATE` or `OLDER_THAN_TAIL` for each."""
+        at = rows << 3
+        ordered = self.top.take(at) < pair[0, 0]
+        if ordered.all():
+            self._append(rows, at, pair)
+            return np.zeros(len(rows), np.uint8)
+        outcomes = np.zeros(len(rows), np.uint8)
+        self._append(rows[ordered], at[ordered], pair)
+        late = np.flatnonzero(~ordered)
+        outcomes[late] = self._insert(rows[late], pair)
+        return outcomes
+
+    def push_many(self, rows: Ids, entries: Entries) -> Outcomes:
+        """Put several distinct entries, newest first, into every row: as if all came at once. Shape (entries, rows)."""
+        outcomes = np.zeros((len(entries), len(rows)), np.uint8)
+        if len(entries) * (AT_ONCE_US + EACH_US * len(rows)) < ROW_US * len(rows):
+            # newest first, no entry pushes out one that came before it; oldest first is quicker where all are new
+            new = len(entries) <= self.shown and entries[-1, 0] > self.top.take(rows << 3).max()
+            for k in reversed(range(len(entries))) if new else range(len(entries)):
+                outcomes[k] = self.push(rows, entries[k : k + 1])
+            return outcomes
+        for column, row in enumerate(rows.tolist()):
+            outcomes[::-1, column] = self._merge(row, entries[::-1])
+        return outcomes
+
+    def _append(self, rows: Ids, at: Ids, pair: Entries) -> None:
+        end = self.end.take(at)
+        place = end % self.places
+        place += rows * self.places
+        self.pairs[place] = pair.view(np.complex128)[0]
+        self.top[at] = pair[0, 0]
+        end += 1
+        self.end[at] = end
+
+    def _insert(self, rows: Ids, pair: Entries) -> Outcomes:
+        """Put an entry where it belongs, not at the end: looked for near the end first, then in the whole row."""
+        outcomes = np.empty(len(rows), np.uint8)
+        todo = np.arange(len(rows))
+        for window in (min(NEAR, self.shown), self.shown):
+            deeper = []
+            step = max(1, CELLS // window)
+            for start in range(0, len(todo), step):
+                part = todo[start : start + step]
+                outcomes[part], further = self._insert_within(rows[part], pair, window)
+                deeper.append(part[further])
+            todo = np.concatenate(deeper) if deeper else todo
+            if not len(todo):
+                break
+        return outcomes
+
+    def _insert_within(self, rows: Ids, pair: Entries, window: int) -> tuple[Outcomes, npt.NDArray[np.bool_]]:
+        """`_insert` where the place is among the newest `window` entries; the mask says for which rows it is not."""
+        tweet = pair[0, 0]
+        at, base = rows << 3, rows * self.places
+        end = self.end.take(at)
+        held = np.minimum(end, self.shown)
+        back = np.arange(-window, 0)
+        ids = self.ids[base[:, None] + (end[:, None] + back) % self.places]
+        ids[-back > held[:, None]] = -1
+        newer = (ids > tweet).sum(axis=1)
+        below = tweet < self.lowest(rows)
+        there = (ids == tweet).any(axis=1) & ~below
+        further = (newer == window) & (held > window) & ~below
+        crowded = (newer == held) & (held == self.shown) & ~below & ~further
+        outcomes = np.zeros(len(rows), np.uint8)
+        outcomes[there] = Push.DUPLICATE
+        outcomes[below | crowded] = Push.OLDER_THAN_TAIL
+        self.raise_floor(rows[crowded], int(tweet) + 1)  # it would have been there
+        store = ~(below | there | further | crowded)
+        if store.any():
+            self._shift_in(rows[store], newer[store], pair)
+        return outcomes, further
+
+    def _shift_in(self, rows: Ids, newer: Ids, pair: Entries) -> None:
+        """Move each row's `newer` newest entries up a place and put this one below them."""
+        at, base = rows << 3, rows * self.places
+        end, seen = self.end.take(at), self.seen.take(at)
+        back = np.arange(-int(newer.max()), 0)
+        place = end[:, None] + back
+        moves = -back <= newer[:, None]
+        moved = self.pairs[(base[:, None] + place % self.places)[moves]]
+        self.seen[at] = BUSY
+        self.pairs[(base[:, None] + (place + 1) % self.places)[moves]] = moved
+        self.pairs[base + (end - newer) % self.places] = pair.view(np.complex128)[0]
+        end += 1
+        self.late[at] = end
+        self.end[at] = end
+        self.seen[at] = seen
+
+    def _merge(self, row: int, entries: Entries) -> Outcomes:
+        """Put several entries, oldest first, into one row by writing it anew."""
+        held = self.entries(row)
+        lowest = int(self.lowest(np.array([row]))[0])
+        outcomes = np.zeros(len(entries), np.uint8)
+        outcomes[np.isin(entries[:, 0], held[:, 0])] = Push.DUPLICATE
+        outcomes[entries[:, 0] < lowest] = Push.OLDER_THAN_TAIL
+        fresh = entries[outcomes == Push.STORED]
+        if not len(fresh):
+            return outcomes
+        both = np.concatenate([held, fresh])
+        both = both[np.argsort(both[:, 0], kind="stable")]
+        cut = len(both) - self.shown
+        if cut > 0:
+            lowest = max(lowest, int(both[cut - 1, 0]) + 1)
+            both = both[cut:]
+            outcomes[entries[:, 0] < lowest] = Push.OLDER_THAN_TAIL
+        arrived = int((outcomes == Push.STORED).sum())
+        head = row << 3
+        end = int(self.end[head]) + arrived
+        late = end if arrived and (len(held) and fresh[0, 0] < held[-1, 0]) else int(self.late[head])
+        self.write(row, both, end=end, floor=lowest, late=late, seen=int(self.seen[head]))
+        return outcomes
+
+    def write(self, row: int, entries: Entries, *, end: int, floor: int, late: int, seen: int) -> None:
+        """Give a row these entries, oldest first, ending at `end`; the row is BUSY only while it changes."""
+        head, base = row << 3, row * self.places
+        self.seen[head] = BUSY
+        places = base + np.arange(end - len(entries), end) % self.places
+        self.pairs[base + end % self.places] = 0  # what was lost is told by the floor from here on
+        self.pairs[places] = np.ascontiguousarray(entries).view(np.complex128)[:, 0]
+        self.floor[head] = floor
+        self.top[head] = max(int(entries[-1, 0]) if len(entries) else 0, floor - 1)
+        self.late[head] = late
+        self.end[head] = end
+        self.seen[head] = seen
+
+    # ---- taking entries out
+
+    def remove(self, rows: Ids, tweets: Ids, epoch: int) -> int:
+        """Take these tweets (ascending) out of these rows, and set the epoch of all; returns how many entries went."""
+        gone = 0
+        step = max(1, CELLS // self.shown)
+        for start in range(0, len(rows), step):
+            part = rows[start : start + step]
+            self.epoch[part << 3] = epoch
+            gone += self._remove(part, tweets)
+        return gone
+
+    def _remove(self, rows: Ids, tweets: Ids) -> int:
+        end = self.end.take(rows << 3)
+        order = np.arange(self.shown)
+        held = np.minimum(end, self.shown)
+        places = (rows * self.places)[:, None] + ((end - held)[:, None] + order) % self.places
+        ids = self.ids[places]
+        hits = tweets.take(np.searchsorted(tweets, ids), mode="clip") == ids
+        hits &= order < held[:, None]
+        touched = hits.any(axis=1)
+        if not touched.any():
+            return 0
+        rows, places, hits, held = rows[touched], places[touched], hits[touched], held[touched]
+        stays = ~hits & (order < held[:, None])
+        count = stays.sum(axis=1)
+        kept = self.pairs[places[stays]]
+        floor, at, base = self.lowest(rows), rows << 3, rows * self.places
+        seen = self.seen.take(at)
+        self.seen[at] = BUSY
+        target = base[:, None] + order
+        self.pairs[target[order < count[:, None]]] = kept
+        newest = np.where(count > 0, self.ids[base + np.maximum(count - 1, 0)], 0)
+        self.floor[at] = floor
+        self.top[at] = np.maximum(newest, floor - 1)
+        self.late[at] = 0
+        self.end[at] = count
+        self.seen[at] = seen
+        return int(hits.sum())
+
+    # ---- what a row says
+
+    def lowest(self, rows: Ids) -> Ids:
+        """`complete_back_to` of each: what was written, or just above what an entry at the end pushed out."""
+        at, base = rows << 3, rows * self.places
+        end, floor = self.end.take(at), self.floor.take(at)
+        lost = self.ids[base + end % self.places]
+        oldest = self.ids[base + (end - self.shown) % self.places]
+        # an entry newer than the oldest was being put there when its writer died: then only the oldest is known
+        lost = np.where(lost < oldest, lost + 1, oldest)
+        return np.where(end > self.shown, np.maximum(floor, lost), floor)
+
+    def raise_floor(self, rows: Ids, floor: int) -> None:
+        """Nothing below `floor` is complete in these rows."""
+        at = rows << 3
+        self.top[at] = np.maximum(self.top.take(at), floor - 1)
+        self.floor[at] = np.maximum(self.floor.take(at), floor)
+
+    def entries(self, row: int) -> Entries:
+        """A copy of what one row shows, oldest first."""
+        end = int(self.end[row << 3])
+        places = row * self.places + np.arange(max(0, end - self.shown), end) % self.places
+        return self.pairs[places].view(np.int64).reshape(-1, 2)
