@@ -77,7 +77,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     cached_likes_per_viewer_max: int = 2_000
     celebrity_list_entries: int = 200  # newest entries kept a celebrity in the process; older ones from the store
 
-    # rate limits: (at once, refill); see core/ratelimits.py for which route takes which
+    # rate limits: (at once, refill); see core/gateway/ratelimits.py for which route takes which
     rate_reads_burst: int = 120
     rate_reads_per_min: int = 60
     rate_anonymous_reads_per_min: int = 30

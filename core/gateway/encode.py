@@ -1,0 +1,204 @@
+"""The JSON shapes of answers, and how views become them. Never asks a store.
+
+A tweet ends with the viewer's two flags, and what it retweets or quotes stands right before them. So the flags of a
+whole chain (retweet, original, quote) are the last bytes of its encoding, and `spliced` can set them without encoding again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from ..model import Tweet, TweetView, Unavailable, User, UserCounts
+
+_1970 = datetime(1970, 1, 1, tzinfo=UTC)
+
+IdText = Annotated[str, Meta(pattern="^[1-9][0-9]{0,18}$", description="a decimal id")]
+Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"}, description="RFC 3339, UTC")]
+
+
+class AuthorOut(msgspec.Struct, gc=False):
+    """Who wrote a tweet."""
+
+    id: IdText
+    username: str
+    display_name: str
+    is_verified: bool
+
+
+class MetricsOut(msgspec.Struct, gc=False):
+    """Counts of a tweet; at most a second old on pages."""
+
+    likes: int
+    retweets: int
+    replies: int
+    quotes: int
+
+
+class MentionOut(msgspec.Struct, gc=False):
+    """Someone named in a tweet, by the name of then."""
+
+    id: IdText
+    username: str
+
+
+class EntitiesOut(msgspec.Struct, gc=False):
+    """What a tweet's text was found to hold."""
+
+    hashtags: Sequence[str]
+    mentions: Sequence[MentionOut]
+    urls: Sequence[str]
+
+
+class UnavailableOut(msgspec.Struct, gc=False):
+    """Stands where a tweet was that this viewer may not see."""
+
+    unavailable: bool = True
+
+
+CHILD_SCHEMA = {"oneOf": [{"$ref": "#/components/schemas/TweetOut"}, {"$ref": "#/components/schemas/UnavailableOut"}]}
+Child = Annotated[Any, Meta(extra_json_schema=CHILD_SCHEMA)]  # msgspec describes no union of two structs: said by hand
+
+
+class TweetOut(msgspec.Struct, kw_only=True, gc=False):
+    """A tweet as this viewer sees it. Of a retweet, `metrics`, `liked` and `retweeted` are the original's."""
+
+    tweet_id: IdText
+    conversation_id: IdText
+    text: str
+    user: AuthorOut
+    created_at: Time
+    media: Sequence[str]
+    metrics: MetricsOut
+    entities: EntitiesOut
+    reply_to_tweet_id: IdText | UnsetType = UNSET
+    retweet_of: Child = UNSET
+    quote: Child = UNSET
+    liked: bool
+    retweeted: bool
+
+
+class UserMetricsOut(msgspec.Struct, gc=False):
+    """Counts of a person."""
+
+    followers: int
+    following: int
+    tweets: int
+
+
+class UserOut(msgspec.Struct, kw_only=True, gc=False):
+    """An account as anybody may know it. `email` only in one's own."""
+
+    id: IdText
+    username: str
+    display_name: str
+    bio: str
+    profile_image: str
+    banner_image: str
+    location: str
+    website: str
+    is_verified: bool
+    is_private: bool
+    created_at: Time
+    metrics: UserMetricsOut
+    email: str | UnsetType = UNSET
+
+
+_encode = msgspec.json.Encoder().encode
+_FLAGS = {(liked, retweeted): b',"liked":%b,"retweeted":%b}' % (liked_is, retweeted_is)
+          for liked, liked_is in ((False, b"false"), (True, b"true"))
+          for retweeted, retweeted_is in ((False, b"false"), (True, b"true"))}  # fmt: skip
+_UNSET_FLAGS = _FLAGS[False, False]
+UNAVAILABLE = b'{"unavailable":true}'
+
+
+def rfc3339(ms: int) -> str:
+    """Return milliseconds since 1970 as RFC 3339 in UTC."""
+    return (_1970 + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def tweet_out(view: TweetView, *, flags: bool = True) -> TweetOut:
+    """Return the shape of a view; without `flags` as somebody sees it who liked and retweeted nothing."""
+    tweet, author, counts = view.tweet, view.author, view.counts
+    return TweetOut(
+        tweet_id=str(tweet.tweet_id),
+        conversation_id=str(tweet.conversation_id or tweet.tweet_id),
+        text=tweet.text,
+        user=AuthorOut(str(author.user_id), author.username, author.display_name, author.is_verified),
+        created_at=rfc3339(tweet.created_ms),
+        media=tweet.media,
+        metrics=MetricsOut(counts.likes, counts.retweets, counts.replies, counts.quotes),
+        entities=EntitiesOut(tweet.hashtags, _mentions(tweet), tweet.urls),
+        reply_to_tweet_id=str(tweet.reply_to) if tweet.reply_to else UNSET,
+        retweet_of=_child(view.retweet_of, flags=flags),
+        quote=_child(view.quote, flags=flags),
+        liked=flags and view.liked,
+        retweeted=flags and view.retweeted,
+    )
+
+
+def shown_out(view: TweetView | Unavailable) -> TweetOut | UnavailableOut:
+    """Return the shape of a place where a tweet is, or was."""
+    return UnavailableOut() if isinstance(view, Unavailable) else tweet_out(view)
+
+
+def encoded(view: TweetView) -> bytes:
+    """Return a view as JSON, its viewer's flags set."""
+    return _encode(tweet_out(view))
+
+
+def fragment(view: TweetView) -> tuple[bytes, tuple[int, ...]]:
+    """Return a view as JSON with no flag set, and whose flags stand at its end, outermost first (`spliced` sets them)."""
+    return _encode(tweet_out(view, flags=False)), tuple(flagged_in(link) for link in chain(view))
+
+
+def chain(view: TweetView) -> list[TweetView]:
+    """Return the view, what it retweets or quotes, and so on, as far as it can be seen."""
+    links = [view]
+    while isinstance(child := links[-1].retweet_of or links[-1].quote, TweetView):
+        links.append(child)
+    return links
+
+
+def flagged_in(view: TweetView) -> int:
+    """Return the id that likes and retweets of this view go to."""
+    return view.tweet.retweet_of or view.tweet.tweet_id
+
+
+def spliced(plain: bytes, subjects: Sequence[int], liked: Collection[int], retweeted: Collection[int]) -> bytes:
+    """Return a `fragment` with the flags of a viewer who likes `liked` and retweeted `retweeted`."""
+    head = plain[: -len(_UNSET_FLAGS) * len(subjects)]
+    return head + b"".join([_FLAGS[subject in liked, subject in retweeted] for subject in reversed(subjects)])
+
+
+def user_out(user: User, counts: UserCounts, *, own: bool = False) -> UserOut:
+    """Return the shape of an account; with the e-mail only for its owner."""
+    return UserOut(
+        id=str(user.user_id),
+        username=user.username,
+        display_name=user.display_name,
+        bio=user.bio,
+        profile_image=user.profile_image,
+        banner_image=user.banner_image,
+        location=user.location,
+        website=user.website,
+        is_verified=user.is_verified,
+        is_private=user.is_private,
+        created_at=rfc3339(user.created_ms),
+        metrics=UserMetricsOut(counts.followers, counts.following, counts.tweets),
+        email=user.email if own else UNSET,
+    )
+
+
+def _child(view: TweetView | Unavailable | None, *, flags: bool) -> TweetOut | UnavailableOut | UnsetType:
+    if view is None:
+        return UNSET
+    return UnavailableOut() if isinstance(view, Unavailable) else tweet_out(view, flags=flags)
+
+
+def _mentions(tweet: Tweet) -> list[MentionOut]:
+    return [MentionOut(str(user_id), name) for user_id, name in zip(tweet.mentions, tweet.mention_names, strict=True)]

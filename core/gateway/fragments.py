@@ -1,0 +1,275 @@
+"""Whole encoded tweets, kept until an event makes them untrue, so that a page is a join of bytes.
+
+What is kept is what somebody sees who liked and retweeted nothing; the viewer's flags are spliced in where set. A tweet
+that quotes is kept too, but whether its quote may be seen is asked for each viewer. Counts move often: a tweet is encoded
+again for them at most once a second. Who may see a page's tweets was decided before by the core; nothing here does.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+import msgspec
+
+from ..caches import Caches
+from ..clock import Clock
+from ..model import EventKind, LoggedEvent, Tweet, TweetView, Unavailable
+from ..service import Twit
+from ..visibility import Viewer, sees_tweet
+from .encode import chain, fragment, spliced
+
+RECOUNT_US = 1_000_000
+UNRESOLVED_MAX = 10_000  # made or deleted tweets whose parents are still to be looked up; beyond it all is forgotten
+_USER_KINDS = frozenset((
+    EventKind.PROFILE_CHANGED, EventKind.PRIVACY_CHANGED, EventKind.DEACTIVATED, EventKind.REACTIVATED, EventKind.ACCOUNT_DELETED,
+))  # fmt: skip
+_TWEET_KINDS = frozenset((EventKind.TWEET_CREATED, EventKind.TWEET_DELETED))
+
+
+class Quoting(msgspec.Struct, frozen=True, gc=False):
+    """An encoded tweet with a quote in its chain: good for viewers who may see all of `quoted`."""
+
+    body: bytes
+    subjects: tuple[int, ...]
+    quoted: tuple[Tweet, ...]
+    tweets: tuple[int, ...]
+    authors: tuple[int, ...]
+
+
+class _Generation:
+    """Half of the cache, dropped at once with its indexes when the next half is full."""
+
+    def __init__(self) -> None:
+        self.plain: dict[int, bytes] = {}
+        self.quoting: dict[int, Quoting] = {}
+        self.by_author: dict[int, set[int]] = {}
+        self.around: dict[int, set[int]] = {}  # tweet inside -> tweets that show it
+
+    def __len__(self) -> int:
+        return len(self.plain) + len(self.quoting)
+
+    def index(self, tweet_id: int, tweets: Sequence[int], authors: Sequence[int]) -> None:
+        for inner in tweets:
+            if inner != tweet_id:
+                self.around.setdefault(inner, set()).add(tweet_id)
+        for author in authors:
+            self.by_author.setdefault(author, set()).add(tweet_id)
+
+    def drop(self, tweet_id: int) -> None:
+        self.drop_all((tweet_id, *self.around.pop(tweet_id, ())))
+
+    def drop_all(self, tweet_ids: Iterable[int]) -> None:
+        for tweet_id in tweet_ids:
+            if self.plain.pop(tweet_id, None) is None:
+                self.quoting.pop(tweet_id, None)
+
+
+class Fragments:
+    """At most about `cached_fragments_max` encoded tweets, kept true by the caches' event subscription."""
+
+    def __init__(self, twit: Twit, clock: Clock) -> None:
+        self._twit = twit
+        self._caches: Caches = twit.caches
+        self._clock = clock
+        self._half = max(1, twit.limits.cached_fragments_max // 2)
+        self._young, self._old = _Generation(), _Generation()
+        self._fills: list[set[int]] = []  # what was dropped while each fill was under way: ids, authors negative, 0: all
+        self._unresolved: list[int] = []
+        self._recounts: deque[tuple[int, int]] = deque()  # (due us, tweet), in order of time
+        self._moved: dict[int, bool] = {}  # tweets encoded again less than a second ago -> whether counts moved since
+        self.encoded = 0
+        self._caches.subscribe(self.followed, self.clear)
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+    async def page(self, viewer_id: int, tweets: Sequence[Tweet]) -> list[bytes]:
+        """Return each tweet as JSON for this viewer, in order; one that vanished since the page was made is left out."""
+        if self._unresolved:
+            await self._resolve()
+        if self._recounts:
+            self._recount()
+        young = self._young.plain
+        parts = [young.get(tweet.tweet_id) for tweet in tweets]
+        quoting: dict[int, tuple[int, ...]] = {}
+        if not all(parts):
+            await self._complete(viewer_id, tweets, parts, quoting)
+        if viewer_id:
+            viewer = await self._caches.viewer(viewer_id)
+            if viewer.liked or viewer.retweeted or viewer.retweeted_from or not viewer.liked_whole:
+                await self._flag(viewer, tweets, parts, quoting)
+        return [part for part in parts if part] if None in parts else parts  # type: ignore[return-value]
+
+    # what makes fragments untrue
+    def followed(self, logged: LoggedEvent) -> None:
+        """Drop what an event of the log made untrue."""
+        event = logged.event
+        kind = event.kind
+        if kind is EventKind.LIKED or kind is EventKind.UNLIKED:
+            self._count_moved(event.tweet)
+        elif kind in _TWEET_KINDS:
+            if kind is EventKind.TWEET_DELETED:
+                self._drop(event.tweet)
+            if event.ref:
+                self._count_moved(event.ref)
+            else:
+                self._unresolved.append(event.tweet)
+        elif kind in _USER_KINDS:
+            for fill in self._fills:
+                fill.add(-event.key)
+            for generation in (self._young, self._old):
+                generation.drop_all(generation.by_author.pop(event.key, ()))
+
+    def clear(self) -> None:
+        """Forget everything: events may have been missed."""
+        for fill in self._fills:
+            fill.add(0)
+        self._young, self._old = _Generation(), _Generation()
+        self._unresolved.clear()
+        self._recounts.clear()
+        self._moved.clear()
+
+    def _drop(self, tweet_id: int) -> None:
+        for fill in self._fills:
+            fill.add(tweet_id)
+        self._young.drop(tweet_id)
+        self._old.drop(tweet_id)
+
+    def _count_moved(self, tweet_id: int) -> None:
+        if tweet_id in self._moved:
+            self._moved[tweet_id] = True
+            return
+        self._drop(tweet_id)
+        self._moved[tweet_id] = False
+        self._recounts.append((self._clock.monotonic_us() + RECOUNT_US, tweet_id))
+
+    def _recount(self) -> None:
+        """Drop the tweets whose second is over and whose counts moved in it."""
+        now_us, recounts = self._clock.monotonic_us(), self._recounts
+        while recounts and recounts[0][0] <= now_us:
+            _, tweet_id = recounts.popleft()
+            if self._moved.pop(tweet_id):
+                self._count_moved(tweet_id)
+
+    async def _resolve(self) -> None:
+        """Find out whose replies and quotes the made and deleted tweets are: an event does not say."""
+        ids, self._unresolved = self._unresolved, []
+        if len(ids) > UNRESOLVED_MAX:
+            self.clear()
+            return
+        for tweet in await self._caches.tweets(ids):
+            if tweet is not None:
+                for other in (tweet.reply_to, tweet.quote_of):
+                    if other:
+                        self._count_moved(other)
+
+    # filling
+    async def _complete(
+        self, viewer_id: int, tweets: Sequence[Tweet], parts: list[bytes | None], quoting: dict[int, tuple[int, ...]]
+    ) -> None:
+        """Fill the gaps in `parts`, and say in `quoting` which places hold a chain with a quote, and of whom."""
+        viewer = await self._caches.viewer(viewer_id)
+        missing: list[int] = []
+        for at, part in enumerate(parts):
+            if part is None and not self._found(viewer, tweets[at], at, parts, quoting):
+                missing.append(at)
+        if not missing:
+            return
+        dropped: set[int] = set()
+        self._fills.append(dropped)
+        try:
+            views = await self._twit.dress(viewer_id, [tweets[at] for at in missing])
+        finally:
+            self._fills = [fill for fill in self._fills if fill is not dropped]
+        for at, view in zip(missing, views, strict=True):
+            if isinstance(view, Unavailable):
+                continue
+            parts[at], subjects = fragment(view)
+            links = chain(view)
+            if any(link.quote is not None for link in links):
+                quoting[at] = subjects
+            self._keep(links, parts[at] or b"", subjects, dropped)
+
+    def _found(
+        self, viewer: Viewer, tweet: Tweet, at: int, parts: list[bytes | None], quoting: dict[int, tuple[int, ...]]
+    ) -> bool:
+        """Look where `page` did not: in the old generation, and among tweets that quote."""
+        tweet_id = tweet.tweet_id
+        plain = self._old.plain.get(tweet_id)
+        if plain is not None:
+            inner = (tweet_id, tweet.retweet_of) if tweet.retweet_of else (tweet_id,)
+            authors = (tweet.author_id, tweet.retweet_of_author) if tweet.retweet_of else (tweet.author_id,)
+            self._room().plain[tweet_id] = plain
+            self._young.index(tweet_id, inner, authors)
+            parts[at] = plain
+            return True
+        kept = self._young.quoting.get(tweet_id)
+        if kept is None:
+            kept = self._old.quoting.get(tweet_id)
+            if kept is None:
+                return False
+            self._room().quoting[tweet_id] = kept
+            self._young.index(tweet_id, kept.tweets, kept.authors)
+        if not all(sees_tweet(viewer, quoted, self._caches.user_cache.peek) for quoted in kept.quoted):
+            return False
+        parts[at], quoting[at] = kept.body, kept.subjects
+        return True
+
+    def _keep(self, links: list[TweetView], body: bytes, subjects: tuple[int, ...], dropped: set[int]) -> None:
+        """Keep an encoded chain, unless somebody may not see all of it here or some of it was dropped meanwhile."""
+        tweets = tuple(link.tweet.tweet_id for link in links)
+        authors = tuple({link.author.user_id: None for link in links})
+        if isinstance(links[-1].quote or links[-1].retweet_of, Unavailable):
+            return
+        if dropped and not dropped.isdisjoint((0, *tweets, *(-author for author in authors))):
+            return
+        self.encoded += 1
+        generation = self._room()
+        quoted = tuple(inner.tweet for outer, inner in pairwise(links) if outer.quote is not None)
+        if quoted:
+            generation.quoting[tweets[0]] = Quoting(body, subjects, quoted, tweets, authors)
+        else:
+            generation.plain[tweets[0]] = body
+        generation.index(tweets[0], tweets, authors)
+
+    def _room(self) -> _Generation:
+        if len(self._young) >= self._half:
+            self._old, self._young = self._young, _Generation()
+        return self._young
+
+    # the viewer's flags
+    async def _flag(
+        self, viewer: Viewer, tweets: Sequence[Tweet], parts: list[bytes | None], quoting: dict[int, tuple[int, ...]]
+    ) -> None:
+        subjects = [tweet.retweet_of or tweet.tweet_id for tweet in tweets]
+        liked, retweeted = viewer.liked, viewer.retweeted
+        asked = [*subjects, *(subject for chained in quoting.values() for subject in chained)] if quoting else subjects
+        if not viewer.liked_whole:
+            liked = liked | await self._liked(viewer, asked)
+        if viewer.retweeted_from:
+            retweeted = retweeted | await self._retweeted(viewer, asked)
+        if liked.isdisjoint(asked) and retweeted.isdisjoint(asked):
+            return
+        for at, subject in enumerate(subjects):
+            part = parts[at]
+            if part is None:
+                continue
+            if at in quoting:
+                parts[at] = spliced(part, quoting[at], liked, retweeted)
+            elif subject in liked or subject in retweeted:
+                parts[at] = spliced(part, (subject, subject) if tweets[at].retweet_of else (subject,), liked, retweeted)
+
+    async def _liked(self, viewer: Viewer, subjects: Sequence[int]) -> set[int]:
+        """Those of `subjects` that he likes longer ago than the caches remember."""
+        unknown = list({subject: None for subject in subjects if subject not in viewer.liked})
+        likes = await self._twit.stores.engagement.liked(viewer.user_id, unknown) if unknown else []
+        return {subject for subject, one in zip(unknown, likes, strict=True) if one}
+
+    async def _retweeted(self, viewer: Viewer, subjects: Sequence[int]) -> set[int]:
+        """The same of his retweets: only of originals older than the oldest remembered."""
+        known, since = viewer.retweeted, viewer.retweeted_from
+        unknown = list({subject: None for subject in subjects if subject < since and subject not in known})
+        ids = await self._twit.stores.tweets.retweet_ids(viewer.user_id, unknown) if unknown else []
+        return {subject for subject, one in zip(unknown, ids, strict=True) if one}
