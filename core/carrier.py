@@ -100,7 +100,7 @@ class Carrier:
         tweets = await self._caches.tweets(ids)
         theirs = [tweet.tweet_id for tweet in tweets if tweet is not None and tweet.author_id == followee]
         # even with none found: a rebuild that read the follow must not bring them back
-        await self._stores.timelines.remove(theirs, np.array((follower,), np.int64))
+        await self._stores.timelines.remove(theirs or (0,), np.array((follower,), np.int64))
 
     async def _part(self, event: Event) -> None:
         """End the follows of a blocked pair, where a crash kept the command from it."""

@@ -73,7 +73,9 @@ class Sieve:
             tweet = get(ids[at])
             if tweet is None:
                 return None
-            if tweet.retweet_of:
+            if tweet.deleted:
+                out.append(at)
+            elif tweet.retweet_of:
                 original = get(tweet.retweet_of)
                 if original is None:
                     return None
@@ -81,9 +83,7 @@ class Sieve:
                 if original.deleted or author not in plain or author in muted or tweet.author_id in without or hidden:
                     return None
                 subjects[at] = tweet.retweet_of
-            elif tweet.deleted or tweet.reply_to_author not in circle:
-                if tweet.author_id == viewer.user_id:
-                    return None
+            elif tweet.reply_to_author not in circle and tweet.author_id != viewer.user_id:
                 out.append(at)
             elif tweet.reply_to_author in hidden:
                 return None
