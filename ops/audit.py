@@ -16,6 +16,7 @@ from ..core.clock import Clock
 from ..core.errors import Invalid
 from ..core.limits import Limits
 from ..core.ports import Stores
+from ..core.workers import GROUPS
 from .audit_people import PeopleAudit
 from .audit_timelines import TimelineAudit
 from .batches import sampled
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from ..core.model import Ids
 
 CHECKS = ("timelines", "graph", "counts")
-GROUPS = ("social", "fanout")
 LOOKS_MAX = 3
 CHUNK = 64  # items between two reports of progress
 RESIDENTS = 4_096

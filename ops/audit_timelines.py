@@ -68,7 +68,7 @@ class TimelineAudit:
         eyes = await eyes_of(self._stores, reader)
         found = [
             *_doubled(reader, raw, row.complete_back_to),
-            *_disordered(reader, row.entries[:, 0].tolist()),
+            *_disordered(reader, list(dict.fromkeys(row.entries[:, 0].tolist()))),
             *await self._too_many(eyes, raw, row.complete_back_to, late),
             *await self._too_few(eyes, raw, row, late),
             *self._coverage(reader, raw, row.complete_back_to),
@@ -154,8 +154,16 @@ class TimelineAudit:
         except Forbidden:  # the row lapsed or was lost since we looked: it is rebuilt on the next real read
             return []
         due = await naive_home(self._stores, self.facts, self._limits, eyes, limit)
-        detail = _unlike([tweet.tweet_id for tweet in page.tweets], due, page)
-        return [Difference(item=eyes.reader, cause="shown", detail=detail)] if detail else []
+        served = [tweet.tweet_id for tweet in page.tweets]
+        detail = _unlike(served, due, page)
+        if not detail or self._on_their_way(eyes.reader, set(served) ^ set(due), late):
+            return []
+        return [Difference(item=eyes.reader, cause="shown", detail=detail)]
+
+    def _on_their_way(self, reader: int, tweets: set[int], late: Pending) -> bool:
+        """Whether one that is late explains the page: it moves others down, or hides a repetition."""
+        known = self.facts.tweets
+        return any(late.explains(one, tweet.author_id if (tweet := known.get(one)) else 0, reader) for one in sorted(tweets))
 
 
 def _doubled(reader: int, raw: Entries, back_to: int) -> list[Difference]:

@@ -21,6 +21,7 @@ from ..core.limits import Limits
 from ..core.model import Row, RowState
 from ..core.ports import Stores
 from ..core.rebuild import Truth
+from ..core.workers import GROUPS
 from .durations import seconds
 from .lag import lags
 from .pending import pending
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from ..core.model import Entries, Ids
 
 NAME = "rebuild-timeline"
-GROUPS = ("social", "fanout")
 ATTEMPTS_MAX = 5  # removals that move a row under us; so many in a row are no accident
 VERIFY_TRIES = 5
 VERIFY_WAIT_S = 0.1
