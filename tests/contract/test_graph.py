@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from twit.core.clock import ManualClock
 from twit.core.limits import Limits
 from twit.core.model import Carried, Event, EventKind, FollowOutcome, FollowStatus, NewFollow, UserCounts
 from twit.core.ports import Stores
+from twit.core.stores.embedded import open_stores
 
 MANY = 5_000
 CREATED, CHANGED, UNCHANGED, FULL = FollowStatus
@@ -222,6 +226,36 @@ async def test_a_list_that_everybody_left_fills_again(stores: Stores) -> None:
     await make_followers(stores, 9, [7, 5])
     assert await walked(stores, 9, 10) == [7, 5]
     assert await stores.accounts.counts([9]) == [UserCounts(followers=2)]
+
+
+async def test_a_place_in_a_walk_outlives_everybody(stores: Stores) -> None:
+    await make_followers(stores, 9, range(1, 50))
+    _, cursor = await stores.graph.followers(9, 0, 30)
+    await unfollow(stores, *((follower, 9) for follower in range(1, 50)))
+    await stores.graph.carry([(follower, 9) for follower in range(1, 50)])
+    await make_followers(stores, 9, [70, 50])
+    ids, _ = await stores.graph.followers(9, cursor, 10)
+    assert ids.tolist() == [70, 50]
+
+
+async def test_two_who_open_the_same_stores_keep_one_truth(
+    stores: Stores, limits: Limits, clock: ManualClock, tmp_path: Path
+) -> None:
+    if stores.kind != "embedded":
+        pytest.skip("the second one opens a folder")
+    other = open_stores(tmp_path / "stores", limits, clock, durable=False)
+    try:
+        for first in range(100, 300, 20):
+            mine, theirs = ([(follower, 9) for follower in range(start, start + 15)] for start in (first, first + 5))
+            await asyncio.gather(follow(stores, *mine), follow(other, *theirs))
+            await asyncio.gather(stores.graph.carry(theirs), other.graph.carry(mine))
+        listed = await walked(stores, 9, 7)
+        assert sorted(listed) == [*range(100, 300)]
+        assert await walked(other, 9, 1_000) == listed
+        assert await other.accounts.counts([9]) == [UserCounts(followers=200)]
+        assert len({one.event.ref for one in await stores.log.read(0, 1_000)}) == len(await other.log.read(0, 1_000)) == 200
+    finally:
+        await other.health.close()
 
 
 async def test_a_walk_ends_exactly_with_the_last_follower(stores: Stores) -> None:

@@ -24,7 +24,7 @@ async def main():
     stores = open_stores(pathlib.Path(sys.argv[1]), Limits(), SystemClock(), durable=False)
     lease = await stores.leases.acquire("fanout", "the other process")
     node, _ = await stores.leases.node("the other process")
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"], close_fds=False)
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"], stdout=subprocess.DEVNULL, close_fds=False)
     print(lease.fence, node, child.pid, flush=True)
     sys.stdin.read()
 

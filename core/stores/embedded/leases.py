@@ -62,10 +62,13 @@ class FileLeases:
         return None
 
     async def holder(self, name: str) -> str:
+        path = self._path(name)
         try:
-            fd = os.open(self._path(name), os.O_RDONLY)
+            fd = os.open(path, os.O_RDONLY)
         except FileNotFoundError:
             return ""
+        except OSError as error:
+            raise _translated(error, path) from error
         try:
             _, holder = _read(fd)
             return holder if holder and _locked(fd) else ""
