@@ -12,7 +12,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from ...errors import StoreDown
 from ...limits import Limits
 from ...model import Mark, Push, Row, RowState
 from .ring_file import H_EPOCH, HEAD_WORDS, PAGE_WORDS, READER_MAX, SLOT_PAGE, RingFile
-from .ring_rows import ABSENT, BUSY, Rows
+from .ring_rows import ABSENT, BUSY, END, EPOCH, FLOOR, LATE, REFUSED_BITS, SEEN, Rows
 from .ring_slots import PAGE_BITS, Slots
 
 if TYPE_CHECKING:
@@ -40,6 +40,14 @@ def open_ring(folder: Path, limits: Limits) -> RingTimelines:
     return RingTimelines(folder, limits)
 
 
+class Marked(NamedTuple):
+    """What a row was like when it was marked."""
+
+    ids: Ids
+    floor: int
+    late: int
+
+
 class RingTimelines:
     """`core.ports.Timelines` over `timelines.*` in one folder."""
 
@@ -54,7 +62,7 @@ class RingTimelines:
         self._head_words = self._file.heads.words.data
         self._ring_words = self._file.ring.words.data
         self._entries = self._file.ring.words.reshape(-1, 2)
-        self._marks: dict[tuple[int, int, int], tuple[Ids, int]] = {}
+        self._marks: dict[tuple[int, int, int], Marked] = {}
 
     def _cutoff(self, now_ms: int) -> int:
         """Rows live if their `SEEN` is at least this."""
@@ -136,15 +144,14 @@ class RingTimelines:
         await self._file.lock()
         try:
             for reader in readers:
-                row, seen, end, floor, epoch = self._head(reader)
-                if seen < cutoff:
+                row, head = self._head(reader)
+                if head[SEEN] < cutoff:
                     marks.append(None)
                     continue
-                marks.append(Mark(epoch, end))
-                if end:
-                    self._marks[reader, epoch, end] = (self._rows.entries(row)[:, 0], floor)
-                    if len(self._marks) > MARKS_MAX:
-                        del self._marks[next(iter(self._marks))]
+                marks.append(Mark(head[EPOCH], head[END]))
+                self._marks[reader, head[EPOCH], head[END]] = Marked(self._rows.entries(row)[:, 0], head[FLOOR], head[LATE])
+                if len(self._marks) > MARKS_MAX:
+                    del self._marks[next(iter(self._marks))]
         finally:
             self._file.unlock()
         return marks
@@ -152,43 +159,45 @@ class RingTimelines:
     async def replace(self, reader: int, entries: Entries, complete_back_to: int, mark: Mark, now_ms: int) -> bool:
         await self._file.lock()
         try:
-            row, seen, end, floor_now, epoch = self._head(reader)
-            kept = self._marks.pop((reader, mark.epoch, mark.arrivals), None)
-            if seen < self._cutoff(now_ms) or epoch != mark.epoch:
+            row, head = self._head(reader)
+            marked = self._marks.pop((reader, mark.epoch, mark.arrivals), None)
+            if head[SEEN] < self._cutoff(now_ms) or head[EPOCH] != mark.epoch:
                 return False
-            since = self._arrived_since(row, end, mark, kept)
+            since = self._arrived_since(row, head, mark, marked)
             if since is None:
                 return False
-            floor = complete_back_to
-            if end - mark.arrivals > self._shown:
-                floor = max(floor, int(self._rows.lowest(np.array([row]))[0]))
-            if kept is None or floor_now > kept[1]:
-                floor = max(floor, floor_now)
+            floor = max(complete_back_to, self._floor_since(row, head, mark, marked))
             both = np.concatenate([entries, since])
             both = both[np.unique(both[:, 0], return_index=True)[1]]
             cut = len(both) - self._shown
             if cut > 0:
                 floor = max(floor, int(both[cut - 1, 0]) + 1)
             both = both[np.searchsorted(both[:, 0], floor) :]
-            table, head = self._rows, row << 3
-            table.seen[head] = BUSY
-            table.epoch[head] = self._next_epoch()
-            table.building[head] = 0
-            table.write(row, both, end=len(both), floor=floor, late=0, seen=seen)
+            at = row << 3
+            self._rows.seen[at] = BUSY
+            self._rows.epoch[at] = self._next_epoch()
+            self._rows.building[at] = 0
+            self._rows.write(row, both, end=len(both), floor=floor, late=0, seen=head[SEEN])
             return True
         finally:
             self._file.unlock()
 
-    def _arrived_since(self, row: int, end: int, mark: Mark, kept: tuple[Ids, int] | None) -> Entries | None:
+    def _arrived_since(self, row: int, head: list[int], mark: Mark, marked: Marked | None) -> Entries | None:
         """What was pushed since `mark` and still shows; `None` where that can no longer be told."""
         held = self._rows.entries(row)
         if mark.arrivals == 0:
             return held
-        if int(self._rows.late[row << 3]) <= mark.arrivals:
-            return held[max(0, len(held) - (end - mark.arrivals)) :]
-        if kept is None:
+        if head[LATE] >> REFUSED_BITS <= mark.arrivals:
+            return held[max(0, len(held) - (head[END] - mark.arrivals)) :]
+        if marked is None:
             return None
-        return held[~np.isin(held[:, 0], kept[0])]
+        return held[~np.isin(held[:, 0], marked.ids)]
+
+    def _floor_since(self, row: int, head: list[int], mark: Mark, marked: Marked | None) -> int:
+        """How far down nothing that came since `mark` is missing; what the row lacked before it does not count."""
+        if marked is None or head[LATE] != marked.late or head[END] - mark.arrivals > self._shown:
+            return int(self._rows.lowest(np.array([row]))[0])
+        return head[FLOOR] if head[FLOOR] > marked.floor else 0
 
     async def remove(self, tweet_ids: Sequence[int], readers: Ids) -> int:
         await self._file.lock()
@@ -217,12 +226,10 @@ class RingTimelines:
         finally:
             self._file.unlock()
 
-    def _head(self, reader: int) -> tuple[int, int, int, int, int]:
-        """Row, seen, end, floor and epoch."""
+    def _head(self, reader: int) -> tuple[int, list[int]]:
         row = self._row(reader)
         start = PAGE_WORDS + row * HEAD_WORDS
-        seen, end, _, floor, epoch, *_ = self._head_words[start : start + HEAD_WORDS].tolist()
-        return row, seen, end, floor, epoch
+        return row, self._head_words[start : start + HEAD_WORDS].tolist()
 
     # ---- reads
 
@@ -244,8 +251,8 @@ class RingTimelines:
     async def raw(self, reader: int) -> Entries:
         await self._file.lock()
         try:
-            row, seen, *_ = self._head(reader)
-            return self._rows.entries(row)[::-1] if seen > ABSENT else NOTHING
+            row = self._row(reader)
+            return self._rows.entries(row)[::-1] if self._rows.seen[row << 3] > ABSENT else NOTHING
         finally:
             self._file.unlock()
 

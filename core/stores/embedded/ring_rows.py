@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # words of a row's head
 SEEN, END, TOP, FLOOR, EPOCH, OWNER, BUILDING, LATE = range(8)
 ABSENT, BUSY = 0, -1  # of SEEN, which otherwise is the time of the last touch in ms plus 1
+REFUSED_BITS = 24  # the low bits of LATE count entries refused for their age; the rest is END after the last that came late
 NEAR = 16  # how far back an entry that comes late is looked for at first
 CELLS = 1 << 16  # entries handled in one step where rows are looked at whole: bounds memory
 AT_ONCE_US, EACH_US, ROW_US = 60.0, 0.3, 50.0  # rough costs of `insert` (fixed, a row) and of `merge` (a row)
@@ -120,6 +121,7 @@ class Rows:
         outcomes[there] = Push.DUPLICATE
         outcomes[below | crowded] = Push.OLDER_THAN_TAIL
         self.raise_floor(rows[crowded], int(tweet) + 1)  # it would have been there
+        self.late[at[below | crowded]] += 1
         store = ~(below | there | further | crowded)
         if store.any():
             self._shift_in(rows[store], newer[store], pair)
@@ -137,32 +139,31 @@ class Rows:
         self.pairs[(base[:, None] + (place + 1) % self.places)[moves]] = moved
         self.pairs[base + (end - newer) % self.places] = pair.view(np.complex128)[0]
         end += 1
-        self.late[at] = end
+        self.late[at] = end << REFUSED_BITS | self.late.take(at) & ((1 << REFUSED_BITS) - 1)
         self.end[at] = end
         self.seen[at] = seen
 
     def _merge(self, row: int, entries: Entries) -> Outcomes:
         """Put several entries, oldest first, into one row by writing it anew."""
-        held = self.entries(row)
-        lowest = int(self.lowest(np.array([row]))[0])
-        outcomes = np.zeros(len(entries), np.uint8)
-        outcomes[np.isin(entries[:, 0], held[:, 0])] = Push.DUPLICATE
-        outcomes[entries[:, 0] < lowest] = Push.OLDER_THAN_TAIL
-        fresh = entries[outcomes == Push.STORED]
-        if not len(fresh):
-            return outcomes
+        held, head = self.entries(row), row << 3
+        floor = int(self.lowest(np.array([row]))[0])
+        ids = entries[:, 0]
+        outcomes = np.where(_among(ids, held[:, 0]), np.uint8(Push.DUPLICATE), np.uint8(Push.STORED))
+        fresh = entries[(outcomes == Push.STORED) & (ids >= floor)]
         both = np.concatenate([held, fresh])
         both = both[np.argsort(both[:, 0], kind="stable")]
-        cut = len(both) - self.shown
-        if cut > 0:
-            lowest = max(lowest, int(both[cut - 1, 0]) + 1)
-            both = both[cut:]
-            outcomes[entries[:, 0] < lowest] = Push.OLDER_THAN_TAIL
-        arrived = int((outcomes == Push.STORED).sum())
-        head = row << 3
-        end = int(self.end[head]) + arrived
-        late = end if arrived and (len(held) and fresh[0, 0] < held[-1, 0]) else int(self.late[head])
-        self.write(row, both, end=end, floor=lowest, late=late, seen=int(self.seen[head]))
+        cut = max(0, len(both) - self.shown)
+        if cut:
+            floor = max(floor, int(both[cut - 1, 0]) + 1)
+        outcomes[ids < floor] = Push.OLDER_THAN_TAIL
+        late = int(self.late[head]) + int((outcomes == Push.OLDER_THAN_TAIL).any())
+        if not len(fresh):
+            self.late[head] = late
+            return outcomes
+        end = int(self.end[head]) + int((outcomes == Push.STORED).sum())
+        if len(held) and fresh[0, 0] < held[-1, 0]:
+            late = end << REFUSED_BITS | late & ((1 << REFUSED_BITS) - 1)
+        self.write(row, both[cut:], end=end, floor=floor, late=late, seen=int(self.seen[head]))
         return outcomes
 
     def write(self, row: int, entries: Entries, *, end: int, floor: int, late: int, seen: int) -> None:
@@ -196,7 +197,7 @@ class Rows:
         held = np.minimum(end, self.shown)
         places = (rows * self.places)[:, None] + ((end - held)[:, None] + order) % self.places
         ids = self.ids[places]
-        hits = tweets.take(np.searchsorted(tweets, ids), mode="clip") == ids
+        hits = _among(ids, tweets)
         hits &= order < held[:, None]
         touched = hits.any(axis=1)
         if not touched.any():
@@ -241,3 +242,11 @@ class Rows:
         end = int(self.end[row << 3])
         places = row * self.places + np.arange(max(0, end - self.shown), end) % self.places
         return self.pairs[places].view(np.int64).reshape(-1, 2)
+
+
+def _among(ids: Ids, held: Ids) -> npt.NDArray[np.bool_]:
+    """Which of `ids` are in `held`, which is ascending."""
+    if not len(held):
+        return np.zeros(len(ids), np.bool_)
+    there: npt.NDArray[np.bool_] = held.take(np.searchsorted(held, ids), mode="clip") == ids
+    return there

@@ -1,0 +1,346 @@
+"""The ring is a cache that several processes share: what it does when files, machines and writers fail."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from twit.core.errors import StoreCorrupt, StoreDown, StoreFull, StoreTimeout
+from twit.core.limits import Limits
+from twit.core.model import Push, RowState
+from twit.core.stores.embedded import ring_file
+from twit.core.stores.embedded.ring import open_ring
+from twit.core.stores.embedded.ring_file import H_BOOT, H_CLEAN, H_MAGIC, H_ROWS_USED, H_VERSION, RingFile
+from twit.core.stores.embedded.ring_rows import BUSY, END, SEEN, TOP
+
+NOW = 1_750_000_000_000
+LIMITS = Limits(timeline_entries_max=5, store_timeout_ms=200)
+
+
+def entries(*ids):
+    return np.array([(i, 0) for i in ids], np.int64).reshape(-1, 2)
+
+
+async def shown(ring, reader):
+    row = await ring.read(reader, 0, 100, NOW)
+    return None if row.state is RowState.ABSENT else row.entries[:, 0].tolist()
+
+
+async def filled(folder):
+    """A closed ring in which reader 1 has the tweets 10 and 20."""
+    ring = open_ring(folder, LIMITS)
+    await ring.open_empty(np.array([1]), NOW)
+    await ring.push(entries(20, 10), np.array([1]), NOW)
+    return ring
+
+
+async def left(folder):
+    (await filled(folder)).close()
+
+
+def head(ring, reader, word):
+    """Where a word of a reader's row lies, for damage."""
+    return int(ring._slots.locate(np.array([reader]))[0]) * 8 + word
+
+
+def change_header(folder, word, value):
+    with (folder / "timelines.heads").open("r+b") as file:
+        file.seek(word * 8)
+        file.write(int(value).to_bytes(8, "little", signed=True))
+
+
+async def test_a_ring_closed_and_opened_again_holds_what_it_held(tmp_path):
+    await left(tmp_path)
+    ring = open_ring(tmp_path, LIMITS)
+    assert await shown(ring, 1) == [20, 10]
+    ring.close()
+    ring.close()
+
+
+@pytest.mark.parametrize("name", ["timelines.ring", "timelines.heads", "timelines.slots"])
+@pytest.mark.parametrize("size", [0, 100, 4_200])
+async def test_a_file_cut_off_while_closed_is_dropped_and_begins_clean(tmp_path, name, size, caplog):
+    await left(tmp_path)
+    os.truncate(tmp_path / name, size)
+    ring = open_ring(tmp_path, LIMITS)
+    assert await shown(ring, 1) is None
+    assert "cached timelines are dropped" in caplog.text or (name, size) == ("timelines.heads", 0)
+    await ring.begin([1, 5_000], NOW)
+    assert (await ring.push(entries(30), np.array([1, 5_000]), NOW)).tolist() == [[0, 0]]
+    ring.close()
+
+
+@pytest.mark.parametrize(
+    ("word", "value", "said"),
+    [(H_MAGIC, 7, "damaged"), (H_ROWS_USED, -3, "damaged"), (H_ROWS_USED, 1 << 40, "damaged"), (H_VERSION, 99, "version 99")],
+)
+async def test_a_damaged_header_or_another_version_is_dropped(tmp_path, word, value, said, caplog):
+    await left(tmp_path)
+    change_header(tmp_path, word, value)
+    ring = open_ring(tmp_path, LIMITS)
+    assert await shown(ring, 1) is None
+    assert said in caplog.text
+    ring.close()
+
+
+async def test_files_of_two_rings_are_not_taken_for_one(tmp_path, caplog):
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.mkdir()
+    other.mkdir()
+    await left(one)
+    await left(other)
+    (one / "timelines.slots").replace(other / "timelines.slots")
+    ring = open_ring(other, LIMITS)
+    assert await shown(ring, 1) is None
+    assert "do not belong together" in caplog.text
+    ring.close()
+
+
+async def test_a_ring_made_with_other_limits_is_dropped_with_a_warning(tmp_path, caplog):
+    await left(tmp_path)
+    ring = open_ring(tmp_path, Limits(timeline_entries_max=6))
+    assert await shown(ring, 1) is None
+    assert "5 entries, not 6" in caplog.text
+    ring.close()
+
+
+async def test_a_ring_in_use_with_other_limits_is_left_alone(tmp_path):
+    ring = await filled(tmp_path)
+    with pytest.raises(StoreCorrupt, match="open in another process"):
+        open_ring(tmp_path, Limits(timeline_entries_max=6, store_timeout_ms=50))
+    assert await shown(ring, 1) == [20, 10]
+    ring.close()
+
+
+async def test_the_machine_went_down_while_the_ring_was_open(tmp_path, caplog):
+    await left(tmp_path)
+    change_header(tmp_path, H_CLEAN, 0)
+    change_header(tmp_path, H_BOOT, 12_345)
+    ring = open_ring(tmp_path, LIMITS)
+    assert await shown(ring, 1) is None
+    assert "went down" in caplog.text
+    ring.close()
+
+
+async def test_the_machine_went_down_after_the_ring_was_closed(tmp_path, caplog):
+    await left(tmp_path)
+    change_header(tmp_path, H_BOOT, 12_345)
+    ring = open_ring(tmp_path, LIMITS)
+    assert await shown(ring, 1) == [20, 10]
+    assert caplog.text == ""
+    ring.close()
+
+
+async def test_only_the_last_to_close_leaves_the_ring_clean(tmp_path):
+    first, second = await filled(tmp_path), open_ring(tmp_path, LIMITS)
+    first.close()
+    assert second._file.header[H_CLEAN] == 0
+    second.close()
+    assert int.from_bytes((tmp_path / "timelines.heads").read_bytes()[H_CLEAN * 8 :][:8], "little") == 1
+
+
+async def test_a_row_whose_writer_died_is_lost_and_only_that_one(tmp_path):
+    ring = await filled(tmp_path)
+    await ring.open_empty(np.array([2]), NOW)
+    ring._rows.heads[head(ring, 1, SEEN)] = BUSY
+    assert await shown(ring, 1) is None
+    assert await shown(ring, 2) == []
+    assert (await ring.push(entries(30), np.array([1, 2]), NOW)).tolist() == [[Push.NOT_RESIDENT, Push.STORED]]
+    assert await ring.remove([30], np.array([1, 2])) == 1
+    await ring.begin([1], NOW)
+    await ring.push(entries(40), np.array([1]), NOW)
+    assert await shown(ring, 1) == [40]
+    ring.close()
+
+
+async def test_a_writer_that_died_before_its_entry_counted_did_nothing(tmp_path):
+    ring = await filled(tmp_path)
+    for tweet in (30, 40, 50, 60):
+        await ring.push(entries(tweet), np.array([1]), NOW)
+    before = await ring.read(1, 0, 100, NOW)
+    await ring.push(entries(70), np.array([1]), NOW)
+    ring._rows.heads[head(ring, 1, END)] -= 1  # the entry and TOP are written, END is not
+    row = await ring.read(1, 0, 100, NOW)
+    assert row.entries.tolist() == before.entries.tolist()
+    assert 10 < before.complete_back_to <= row.complete_back_to <= 20
+    assert (await ring.push(entries(70), np.array([1]), NOW)).tolist() == [[Push.STORED]]
+    assert await shown(ring, 1) == [70, 60, 50, 40, 30]
+    assert ring._rows.heads[head(ring, 1, TOP)] == 70
+    ring.close()
+
+
+async def test_a_full_disk_is_said_and_leaves_everything_as_it_was(tmp_path, monkeypatch):
+    ring = await filled(tmp_path)
+
+    def full(fd, offset, size):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ring_file.os, "posix_fallocate", full)
+        with pytest.raises(StoreFull, match="cannot grow.*No space left"):
+            await ring.begin(list(range(2, 400)), NOW)
+        with pytest.raises(StoreFull):
+            await ring.begin([60_000], NOW)
+        assert await shown(ring, 1) == [20, 10]
+        assert (await ring.residents(0, 1_000, NOW)).tolist() == [1]
+        assert (await ring.push(entries(30), np.array([1, 2]), NOW)).tolist() == [[Push.STORED, Push.NOT_RESIDENT]]
+    await ring.begin([*range(2, 400), 60_000], NOW)
+    assert len(await ring.residents(0, 1_000, NOW)) == 400
+    ring.close()
+
+
+async def test_every_byte_that_may_be_touched_is_on_disk(tmp_path):
+    ring = open_ring(tmp_path, LIMITS)
+    for first in range(1, 1_000, 100):
+        await ring.begin([*range(first, first + 100), first * 5_000], NOW)
+    for name in ("ring", "heads", "slots"):
+        status = (tmp_path / f"timelines.{name}").stat()
+        assert status.st_blocks * 512 >= status.st_size, name
+    ring.close()
+
+
+async def test_a_writer_that_is_stopped_does_not_stop_us_for_ever(tmp_path):
+    ring = await filled(tmp_path)
+    other = RingFile(tmp_path, 5, 200)
+    assert other.try_lock()
+    with pytest.raises(StoreTimeout):
+        await ring.push(entries(30), np.array([1]), NOW)
+    assert await shown(ring, 1) == [20, 10]
+    other.unlock()
+    await ring.push(entries(30), np.array([1]), NOW)
+    other.close()
+    ring.close()
+
+
+async def test_another_thread_waits_for_its_turn(tmp_path):
+    ring = await filled(tmp_path)
+
+    def pushes(first):
+        async def run():
+            for tweet in range(first, first + 300, 2):
+                await ring.push(entries(tweet), np.array([1]), NOW)
+
+        asyncio.run(run())
+
+    threads = [threading.Thread(target=pushes, args=(first,)) for first in (100, 101)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert await shown(ring, 1) == [399, 398, 397, 396, 395]
+    ring.close()
+
+
+async def test_a_closed_ring_says_that_it_is_closed(tmp_path):
+    ring = await filled(tmp_path)
+    ring.close()
+    with pytest.raises(StoreDown, match="closed"):
+        await ring.read(1, 0, 10, NOW)
+    with pytest.raises(StoreDown, match="closed"):
+        await ring.push(entries(30), np.array([1]), NOW)
+
+
+async def test_a_folder_that_is_not_there_is_said(tmp_path):
+    with pytest.raises(StoreDown, match="cannot be opened"):
+        open_ring(tmp_path / "nowhere", LIMITS)
+
+
+# ---- several processes
+
+BEGIN_MANY = """
+    import asyncio, sys
+    from pathlib import Path
+    import numpy as np
+    from twit.core.limits import Limits
+    from twit.core.stores.embedded.ring import open_ring
+
+    async def main():
+        ring = open_ring(Path(sys.argv[1]), Limits(timeline_entries_max=5))
+        people = np.arange(1, 20_001)
+        await ring.open_empty(people, 1_750_000_000_000)
+        await ring.push(np.array([[30, 0]]), people, 1_750_000_000_000)
+        ring.close()
+
+    asyncio.run(main())
+"""
+
+# ids come in pairs out of order and each is pushed twice; now and then tweets are removed: every kind of change
+PUSH_FOR_EVER = """
+    import asyncio, sys
+    from pathlib import Path
+    import numpy as np
+    from twit.core.limits import Limits
+    from twit.core.stores.embedded.ring import open_ring
+
+    async def main():
+        ring = open_ring(Path(sys.argv[1]), Limits(timeline_entries_max=40))
+        people, now = np.arange(1, 65), 1_750_000_000_000
+        tweet = int(sys.argv[2])
+        while True:
+            for late in (tweet + 1, tweet, tweet + 1):
+                await ring.push(np.array([[late, -late]]), people, now)
+            many = np.array([[i, -i] for i in range(tweet + 2, tweet - 30, -3)])
+            await ring.push(many, people[:3], now)
+            await ring.remove([tweet - 4, tweet - 8], people)
+            if tweet == int(sys.argv[2]):
+                print("going", flush=True)
+            tweet += 2
+
+    asyncio.run(main())
+"""
+
+
+def run_python(code, *arguments):
+    return subprocess.Popen([sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)], stdout=subprocess.PIPE, text=True)
+
+
+async def test_growth_by_another_process_is_seen_at_once(tmp_path):
+    ring = await filled(tmp_path)
+    assert run_python(BEGIN_MANY, tmp_path).wait() == 0
+    assert await shown(ring, 1) == [30, 20, 10]
+    assert await shown(ring, 20_000) == [30]
+    assert len(await ring.residents(0, 30_000, NOW)) == 20_000
+    outcomes = await ring.push(entries(40), np.arange(1, 20_001), NOW)
+    assert (outcomes == Push.STORED).all()
+    ring.close()
+
+
+async def test_readers_never_see_half_a_change_whenever_a_writer_is_killed(tmp_path):
+    limits = Limits(timeline_entries_max=40)
+    ring = open_ring(tmp_path, limits)
+    people = np.arange(1, 65)
+    await ring.open_empty(people, NOW)
+    reads = 0
+    for life in range(6):
+        writer = run_python(PUSH_FOR_EVER, tmp_path, 1_000_000 * (life + 1))
+        assert writer.stdout.readline() == "going\n"
+        until = time.monotonic() + 0.15 + life * 0.013
+        while time.monotonic() < until:
+            for reader in range(1, 65):
+                row = await ring.read(reader, 0, 40, NOW)
+                ids, refs = row.entries[:, 0], row.entries[:, 1]
+                assert (ids[:-1] > ids[1:]).all(), "unsorted or doubled"
+                assert (ids == -refs).all(), "torn"
+                assert not len(ids) or ids[-1] >= row.complete_back_to
+                reads += 1
+        writer.send_signal(signal.SIGKILL)
+        writer.wait()
+        writer.stdout.close()
+        states = [await shown(ring, reader) for reader in people.tolist()]
+        lost = [reader for reader, ids in zip(people.tolist(), states, strict=True) if ids is None]
+        await ring.begin(lost, NOW)
+        last = 1_000_000 * (life + 2) - 10
+        outcomes = await ring.push(np.array([[last, -last]]), people, NOW)
+        assert (outcomes == Push.STORED).all()
+    assert reads > 1_000
+    ring.close()
