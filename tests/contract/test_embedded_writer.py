@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 
 import pytest
 
@@ -98,7 +99,8 @@ async def test_a_dead_writer_fails_who_waits_and_who_comes_later(tmp_path):
     def die(conn):
         raise SystemExit
 
-    outcomes = await asyncio.gather(*(db.writer.run(work) for work in (insert(1), die, insert(2))), return_exceptions=True)
+    works = ((die, True), (insert(1), False), (insert(2), True))
+    outcomes = await asyncio.gather(*(db.writer.run(work, long=long) for work, long in works), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [StoreDown] * 3
     with pytest.raises(StoreDown, match="died"):
         await db.writer.run(insert(3))
@@ -139,17 +141,26 @@ async def test_a_lock_held_for_too_long_is_an_error_and_then_all_goes_on(tmp_pat
     await db.close()
 
 
-async def test_a_call_that_takes_too_long_times_out(tmp_path):
-    db = opened(tmp_path, limits=Limits(store_timeout_ms=100))
-    stuck = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT sum(i) FROM n"
-    slow = asyncio.ensure_future(db.writer.run(lambda conn: conn.execute(stuck).fetchone()))
-    with pytest.raises(StoreTimeout):
-        await db.writer.run(insert(1))
-    with pytest.raises(StoreTimeout):
-        await slow
-    await asyncio.sleep(1)
+async def test_a_call_that_takes_too_long_times_out_and_then_all_goes_on(tmp_path):
+    db = opened(tmp_path, limits=Limits(store_timeout_ms=500))
+    stuck = threading.Event()
+    waiting = [asyncio.ensure_future(db.writer.run(work, long=True)) for work in (lambda _: stuck.wait(60), insert(1))]
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [StoreTimeout] * 2
+    stuck.set()
     assert await db.writer.run(insert(2)) == 1
+    assert numbers(db) == [2]
     await db.close()
+
+
+async def test_long_works_and_short_ones_are_written_in_order(db):
+    seen = []
+
+    def work(number):
+        return lambda conn: seen.append(insert(number)(conn) * number)
+
+    await asyncio.gather(*(db.writer.run(work(number), long=number % 3 == 0) for number in range(1, 11)))
+    assert seen == numbers(db) == list(range(1, 11))
 
 
 async def test_one_who_gave_up_before_it_began_is_not_written(tmp_path):
@@ -175,6 +186,21 @@ async def test_a_full_disk_writes_nothing_and_the_rest_goes_on(db):
         await db.writer.run(insert(2, "long" * 10_000))
     assert await db.writer.run(insert(3)) == 1
     assert numbers(db) == [1, 3]
+
+
+def test_a_loop_that_ends_in_the_middle_of_a_write_leaves_the_next_one_working(tmp_path):
+    db = opened(tmp_path)
+
+    async def leave():
+        waiting = [asyncio.ensure_future(db.writer.run(insert(number))) for number in range(1_000)]
+        await asyncio.sleep(0.001)
+        del waiting
+
+    for _ in range(20):
+        asyncio.run(leave())
+        assert asyncio.run(db.writer.run(lambda conn: conn.execute("DELETE FROM t").rowcount)) >= 0
+    assert numbers(db) == []
+    asyncio.run(db.close())
 
 
 def test_one_folder_serves_one_loop_after_another(tmp_path):

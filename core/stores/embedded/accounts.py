@@ -15,6 +15,7 @@ from ...errors import Conflict, NotFound
 from ...model import Credentials, Event, EventKind, NewAccount, User, UserCounts
 from .db import Database
 from .log import append
+from .writer import LONG
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS users (
@@ -49,7 +50,9 @@ class SqliteAccounts:
         self._db = db
 
     async def create(self, accounts: Sequence[NewAccount]) -> list[User]:
-        return await self._db.writer.run(lambda conn: _create(conn, accounts)) if accounts else []
+        if not accounts:
+            return []
+        return await self._db.writer.run(lambda conn: _create(conn, accounts), long=len(accounts) > LONG)
 
     async def get(self, user_ids: Sequence[int]) -> list[User | None]:
         found = self._db.keyed(_PROFILES, user_ids)

@@ -18,6 +18,7 @@ from typing import Any
 from ...clock import Clock
 from ...errors import StoreCorrupt, StoreDown, StoreError, StoreFull, StoreTimeout
 from ...limits import Limits
+from .transactions import Transactions
 from .writer import Writer
 
 FILE = "twit.db"
@@ -39,7 +40,8 @@ class Database:
         self._durable = durable
         self.read = self._connect(READER_CACHE_KIB)
         self.read.execute("PRAGMA query_only=ON")
-        self.writer = Writer(self._connect_writer(), translated, limits, inline=inline)
+        transactions = Transactions(self._connect_writer(), translated, limits.store_timeout_ms)
+        self.writer = Writer(transactions, limits, inline=inline)
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query, read on the caller's thread."""

@@ -14,6 +14,7 @@ from itertools import chain, compress
 from ...model import Edge, Event, TweetCounts
 from .db import Database, listed
 from .log import append
+from .writer import LONG
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS likes (
@@ -81,7 +82,7 @@ class SqliteEngagement:
         return [TweetCounts(*found[one][1:]) if one in found else none for one in tweet_ids]
 
     async def recount(self, tweet_ids: Sequence[int]) -> list[TweetCounts]:
-        return await self._db.writer.run(lambda conn: [_recount(conn, tweet_id) for tweet_id in tweet_ids])
+        return await self._db.writer.run(lambda conn: [_recount(conn, tweet_id) for tweet_id in tweet_ids], long=len(tweet_ids) > LONG)
 
     async def _change(
         self, sql: str, rows: Sequence[tuple[int, ...]], by: int, events: Sequence[Sequence[Event]]
@@ -97,7 +98,7 @@ class SqliteEngagement:
             append_changed(conn, events, changed)
             return changed
 
-        return await self._db.writer.run(work)
+        return await self._db.writer.run(work, long=len(rows) > LONG)
 
 
 def each_changed(conn: sqlite3.Connection, sql: str, rows: Sequence[tuple[object, ...]]) -> list[bool]:

@@ -20,6 +20,7 @@ from . import accounts, engagement
 from .db import Database, listed
 from .engagement import NEWEST
 from .log import append
+from .writer import LONG
 
 if TYPE_CHECKING:
     from ...model import Entries
@@ -81,14 +82,16 @@ class SqliteTweets:
         if not tweets:
             return []
         now_ms = self._db.clock.now_ms()
-        return await self._db.writer.run(lambda conn: _put(conn, tweets, now_ms))
+        return await self._db.writer.run(lambda conn: _put(conn, tweets, now_ms), long=len(tweets) > LONG)
 
     async def get(self, tweet_ids: Sequence[int]) -> list[Tweet | None]:
         found = {row[0]: row for row in self._db.rows(_BY_ID, (listed(tweet_ids),))}
         return [_tweet(found[tweet_id]) if tweet_id in found else None for tweet_id in tweet_ids]
 
     async def delete(self, tweet_ids: Sequence[int], events: Sequence[Sequence[Event]]) -> list[bool]:
-        return await self._db.writer.run(lambda conn: _delete(conn, tweet_ids, events)) if tweet_ids else []
+        if not tweet_ids:
+            return []
+        return await self._db.writer.run(lambda conn: _delete(conn, tweet_ids, events), long=len(tweet_ids) > LONG)
 
     async def by_authors(self, authors: Sequence[int], *, before: int = 0, after: int = 0, limit: int) -> list[Entries]:
         """All in one query, the numbers as text: for many authors 30 % cheaper than a query and its tuples for each."""
