@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
-from .invocation import Invocation, current
+from .invocation import Invocation
 
 FORMATS = ("table", "json", "jsonl", "csv", "name")  # as in core/settings_keys.py, which `twit --help` must not import
 COLORS = ("auto", "always", "never")
@@ -58,6 +58,12 @@ class _Everywhere(click.Command):
         super().__init__(*args, **attrs)
         self.examples = tuple(examples)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        invocation = ctx.find_object(Invocation)
+        if invocation is not None:
+            invocation.command = ctx.command_path
+        return super().parse_args(ctx, args)
+
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         return [*super().get_params(ctx), *GLOBAL_OPTIONS]
 
@@ -85,16 +91,16 @@ class _Everywhere(click.Command):
 class Command(_Everywhere):
     """A command of ours."""
 
-    def invoke(self, ctx: click.Context) -> Any:
-        current().command = ctx.command_path
-        return super().invoke(ctx)
-
 
 class Group(_Everywhere, click.Group):
     """A group of ours: its commands are `Command`s."""
 
     command_class = Command
     group_class = type
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which they are written."""
+        return list(self.commands)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         _Everywhere.format_options(self, ctx, formatter)
@@ -129,6 +135,14 @@ class LazyGroup(Group):
             msg = f"{entry.module}.{entry.attribute} is not a command"
             raise TypeError(msg)
         return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:  # click looks for near misses among what is imported only
+            raise click.NoSuchCommand(error.command_name, possibilities=self.entries, ctx=ctx) from None
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for section in dict.fromkeys(entry.section for entry in self.entries.values()):

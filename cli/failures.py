@@ -15,13 +15,15 @@ from pathlib import Path
 import click
 
 from ..core.errors import RateLimited, StoreError, TwitError
+from .invocation import Invocation
 from .output import Terminal
 
 BUG, USAGE, INTERRUPTED = 1, 2, 130
 
 
-def exit_code(error: BaseException, terminal: Terminal) -> int:
+def exit_code(error: BaseException, invocation: Invocation) -> int:
     """Say what happened on stderr and return the exit code of it."""
+    terminal = invocation.terminal
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else BUG
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
@@ -31,7 +33,7 @@ def exit_code(error: BaseException, terminal: Terminal) -> int:
         terminal.failure(str(error), error.code, meaning=_meaning(error), try_=error.try_)
         return error.exit_code
     if isinstance(error, click.ClickException):
-        return _usage(error, terminal)
+        return _usage(error, invocation)
     return _bug(error, terminal)
 
 
@@ -41,14 +43,14 @@ def _meaning(error: TwitError) -> str:
     return "The request may be right; the store did not carry it." if isinstance(error, StoreError) else ""
 
 
-def _usage(error: click.ClickException, terminal: Terminal) -> int:
+def _usage(error: click.ClickException, invocation: Invocation) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        terminal.help(error.format_message())
+        invocation.terminal.help(error.format_message())
         return USAGE
-    path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "twit"
     what, _, hint = error.format_message().partition("\n")
     first = what[:1].lower() + what[1:]
-    terminal.failure(first.rstrip("."), "USAGE", meaning=" ".join(hint.split()), try_=f"{path} --help")
+    meaning = " ".join(hint.split())
+    invocation.terminal.failure(first.rstrip("."), "USAGE", meaning=meaning, try_=f"{invocation.command} --help")
     return USAGE
 
 

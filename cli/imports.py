@@ -45,6 +45,59 @@ def users(file: Path) -> None:
     show_report(report, f"{report.rows} rows: {report.created} accounts made, {report.standing} were there")
 
 
+prefix_option = click.option(
+    "--prefix", default="u", show_default=True, metavar="NAME", help="Number 7 of the file becomes @NAME7.",
+)  # fmt: skip
+
+
+@imports.command("graph", examples=("twit import graph reed98.edges --prefix reed", "twit import graph follows.txt.gz --directed"))
+@file_argument
+@prefix_option
+@click.option("--directed", is_flag=True, help="A pair means that the first follows the second, and no more.")
+def graph(file: Path, prefix: str, directed: bool) -> None:
+    """Make accounts and follows of a file of number pairs.
+
+    Each line holds two numbers, plain or gzip: both follow each other, or with --directed the first follows the second. A
+    number paired with itself makes no follow. A second run changes nothing. Bad lines are reported by number and skipped.
+    """
+    from ..ops.imports.graph import GraphReport, import_graph
+    from .contexts import perform
+
+    with steps(file.name) as progress:
+
+        async def act(world: World) -> GraphReport:
+            now_ms = world.clock.now_ms()
+            return await import_graph(world.twit, file, prefix=prefix, directed=directed, now_ms=now_ms, progress=progress)
+
+        report = perform(current(), act, writes=True)
+    show_report(report, f"{report.pairs} pairs: {report.accounts_new} accounts and {report.follows_new} follows made")
+
+
+@imports.command("activity", examples=("twit import activity higgs-activity_time.txt.gz", "twit import activity log.txt --prefix day1_ -o json"))
+@file_argument
+@prefix_option
+def activity(file: Path, prefix: str) -> None:
+    """Make accounts, follows and dated tweets of a file of interactions.
+
+    Each line: actor, target, unix seconds, action. MT is a tweet that mentions the target, RE a reply to his newest tweet, RT
+    a retweet of his newest that the actor has not retweeted yet; where there is none, an original is made for it. The file
+    has no follow graph: actor follows target is taken from it first. Everybody counts as seen now. Stopped anywhere, it
+    goes on when it is started again. Bad lines are reported by number and skipped.
+    """
+    from ..ops.imports.activity import ActivityReport, import_activity
+    from .contexts import perform
+
+    with steps(file.name) as progress:
+
+        async def act(world: World) -> ActivityReport:
+            return await import_activity(world.twit, file, prefix=prefix, now_ms=world.clock.now_ms(), progress=progress)
+
+        report = perform(current(), act, writes=True)
+    terminal().warn("follows are taken from the interactions: actor follows target")
+    made = f"{report.accounts_new} accounts, {report.follows_new} follows, {report.tweets_new} tweets made"
+    show_report(report, "\n".join([f"{report.rows} rows: {made}", *(f"  {count:>9}  {case}" for case, count in report.cases.items())]))
+
+
 @contextmanager
 def steps(what: str) -> Iterator[Callable[[str, int, int], None]]:
     """Progress as imports tell it: (step, done, total)."""

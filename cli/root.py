@@ -58,7 +58,7 @@ class Root(LazyGroup):
             result = super().main(args=args, prog_name="twit", obj=invocation, **extra)
             code = result if isinstance(result, int) else 0
         except BaseException as error:  # noqa: BLE001 - the last word on every failure
-            code = exit_code(error, invocation.terminal)
+            code = exit_code(error, invocation)
         sys.exit(code)
 
 
