@@ -77,7 +77,8 @@ async def _open_rows(twit: Twit, user_ids: Sequence[int], now_ms: int) -> None:
 async def follow_all(twit: Twit, edges: Sequence[tuple[int, int]], now_ms: int, progress: Progress) -> dict[FollowStatus, int]:
     """Make (follower, followee) edges, carry them to the follower lists, and let fan-out reconsider each followee.
 
-    An edge to somebody who has not posted needs no merge. One event a follower and batch tells running servers.
+    An edge to somebody who has not posted needs no merge. One event a follower and batch tells running servers. Carried
+    in order of followee, so that each packed list is written once and not once a batch.
     """
     tally = dict.fromkeys(FollowStatus, 0)
     done = 0
@@ -85,15 +86,19 @@ async def follow_all(twit: Twit, edges: Sequence[tuple[int, int]], now_ms: int, 
         followees = sorted({followee for _, followee in chunk})
         counts = await twit.stores.accounts.counts(followees)
         silent = {followee for followee, count in zip(followees, counts, strict=True) if count.tweets == 0}
-        outcomes = await twit.stores.graph.follow(_new_follows(chunk, silent, now_ms), twit.limits.following_max)
-        for outcome in outcomes:
+        for outcome in await twit.stores.graph.follow(_new_follows(chunk, silent, now_ms), twit.limits.following_max):
             tally[outcome.status] += 1
-        await twit.stores.graph.carry(chunk)
-        await twit.stores.log.append([
-            Event(kind=EventKind.MODE_CHECK, key=followee, actor=followee, at_ms=now_ms) for followee in followees
-        ])
         done += len(chunk)
         progress("follows", done, len(edges))
+    done = 0
+    for chunk in batches(sorted(edges, key=lambda edge: (edge[1], edge[0]))):
+        await twit.stores.graph.carry(chunk)
+        await twit.stores.log.append([
+            Event(kind=EventKind.MODE_CHECK, key=followee, actor=followee, at_ms=now_ms)
+            for followee in dict.fromkeys(followee for _, followee in chunk)
+        ])
+        done += len(chunk)
+        progress("follower lists", done, len(edges))
     return tally
 
 
