@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from twit.core.clock import SystemClock
+from twit.core.clock import ManualClock, SystemClock
 from twit.core.errors import Conflict, StoreCorrupt, StoreDown, StoreFull
 from twit.core.limits import Limits
-from twit.core.model import NewAccount, NewTweet, Tweet
+from twit.core.model import IdempotencyKey, NewAccount, NewTweet, Tweet
 from twit.core.stores.embedded import open_stores
 
 NOBODY = 65_534
@@ -137,7 +137,7 @@ async def test_two_openings_at_once_never_share_an_id(tmp_path):
 SIGN_UPS = """
 import asyncio, sys
 from pathlib import Path
-from twit.core.clock import SystemClock
+from twit.core.clock import ManualClock, SystemClock
 from twit.core.limits import Limits
 from twit.core.model import NewAccount
 from twit.core.stores.embedded import open_stores
@@ -163,3 +163,18 @@ def test_processes_that_open_and_write_at_once_give_dense_ids(tmp_path):
     outputs = [process.communicate(timeout=60)[0] for process in started]
     assert [process.returncode for process in started] == [0] * 4
     assert sorted(int(line) for output in outputs for line in output.split()) == list(range(1, 201))
+
+
+async def test_expired_idempotency_keys_do_not_pile_up(tmp_path):
+    clock = ManualClock(1_750_000_000_000)
+    stores = open_stores(tmp_path, Limits(), clock, durable=False)
+    for day in range(5):
+        expires_ms = clock.now_ms() + 86_400_000
+        await stores.tweets.put([
+            NewTweet(tweet=Tweet(tweet_id=number, author_id=1), idempotency=IdempotencyKey(1, f"k{number}", b"", expires_ms))
+            for number in range(day * 200 + 1, day * 200 + 201)
+        ])
+        clock.advance(86_400)
+    (kept,) = sqlite3.connect(tmp_path / "twit.db").execute("SELECT count(*) FROM idempotency").fetchone()
+    assert kept <= 400
+    await stores.health.close()

@@ -7,7 +7,6 @@ the rows. A tweet's row, counts, events and idempotency key are one transaction.
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -45,6 +44,8 @@ CREATE TABLE IF NOT EXISTS idempotency (
 );
 """
 
+FORGET_EVERY = 64  # idempotency keys: their time to live is one for all, so the oldest expire first
+
 _INSERT = "INSERT INTO tweets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _BY_ID = "SELECT * FROM tweets WHERE tweet_id IN (SELECT value FROM json_each(?))"
 _BY_AUTHORS = """SELECT (SELECT group_concat(tweet_id || ',' || retweet_of) FROM (
@@ -64,7 +65,7 @@ RETURNING author_id, reply_to, retweet_of, quote_of"""
 _KEY = "SELECT body_hash, expires_ms, tweet_id FROM idempotency WHERE user_id = ? AND key = ?"
 _KEEP_KEY = "INSERT OR REPLACE INTO idempotency VALUES (NULL, ?, ?, ?, ?, ?)"
 _FORGET_KEYS = """DELETE FROM idempotency WHERE expires_ms <= ?
-AND place IN (SELECT place FROM idempotency ORDER BY place LIMIT 2)"""
+AND place IN (SELECT place FROM idempotency ORDER BY place LIMIT ?)"""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(
@@ -151,8 +152,7 @@ def _put_one(conn: sqlite3.Connection, new: NewTweet, now_ms: int) -> PutOutcome
     if new.events:
         append(conn, new.events)
     if key is not None:
-        conn.execute(_KEEP_KEY, (key.user_id, key.key, key.body_hash, key.expires_ms, tweet.tweet_id))
-        conn.execute(_FORGET_KEYS, (now_ms,))
+        _keep(conn, key, tweet.tweet_id, now_ms)
     return PutOutcome(PutStatus.STORED, tweet.tweet_id)
 
 
@@ -166,18 +166,30 @@ def _earlier(conn: sqlite3.Connection, key: IdempotencyKey, now_ms: int) -> PutO
     return PutOutcome(PutStatus.REPEATED, row[2])
 
 
+def _keep(conn: sqlite3.Connection, key: IdempotencyKey, tweet_id: int, now_ms: int) -> None:
+    """Keep the key, and every so often forget twice as many of the oldest as came since, if they have expired."""
+    row = (key.user_id, key.key, key.body_hash, key.expires_ms, tweet_id)
+    place = conn.execute(_KEEP_KEY, row).lastrowid
+    if place is not None and place % FORGET_EVERY == 0:
+        conn.execute(_FORGET_KEYS, (now_ms, 2 * FORGET_EVERY))
+
+
 def _count(conn: sqlite3.Connection, tweets: Sequence[tuple[int, int, int, int]], by: int) -> None:
     """Count (author, reply_to, retweet_of, quote_of) where each belongs, `by` 1 or -1."""
-    authors = Counter(author for author, _, _, _ in tweets)
-    accounts.count(conn, [(author, 0, 0, by * number) for author, number in authors.items()])
-    touched: dict[int, list[int]] = {}
-    for _, *refs in tweets:
-        for kind, ref in enumerate(refs):
-            if ref:
-                touched.setdefault(ref, [0, 0, 0])[kind] += by
-    if touched:
+    authors: dict[int, int] = {}
+    counts: dict[int, list[int]] = {}
+    for author, reply_to, retweet_of, quote_of in tweets:
+        authors[author] = authors.get(author, 0) + by
+        if retweet_of:
+            counts.setdefault(retweet_of, [0, 0, 0])[0] += by
+        if reply_to:
+            counts.setdefault(reply_to, [0, 0, 0])[1] += by
+        if quote_of:
+            counts.setdefault(quote_of, [0, 0, 0])[2] += by
+    accounts.count(conn, [(author, 0, 0, number) for author, number in authors.items()])
+    if counts:
         engagement.count(conn, [
-            (ref, 0, retweets, replies, quotes) for ref, (replies, retweets, quotes) in touched.items()
+            (tweet_id, 0, retweets, replies, quotes) for tweet_id, (retweets, replies, quotes) in counts.items()
         ])
 
 
