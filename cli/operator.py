@@ -129,7 +129,8 @@ def plan_sheet(plan: Plan, heading: str) -> Sheet:
 def line_of(progress: Progress) -> str:
     """`rt-…  291,120/812,344 users  36 %  311/s  ETA 28 min  throttled 4 %: why`."""
     share = 100 * progress.done // progress.total if progress.total else 100
-    return f"{progress.run_id}  {progress.done:,}/{progress.total:,} {progress.unit}  {share} %  {note_of(progress)}"
+    done = f"{progress.done:,}/{progress.total:,} {progress.unit}".rstrip()
+    return f"{progress.run_id}  {done}  {share} %  {note_of(progress)}"
 
 
 def note_of(progress: Progress) -> str:

@@ -1,14 +1,19 @@
-"""Durations and rates as operators write them: `500ms`, `2s`, `10m`, `1h`, `7d`; `200/s`. Never a bare number without a unit."""
+"""Durations, rates, shares and moments as operators write them: `500ms`, `2s`, `10m`, `7d`; `200/s`; `0.1%`; `2026-09-22T14:12`.
+
+A duration never goes without its unit. Nothing here asks what time it is.
+"""
 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 from ..core.errors import Invalid
 
 UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 DURATION_MAX_MS = 365 * UNITS_MS["d"]
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*(%?)")
 _RATE = re.compile(r"(\d+(?:\.\d+)?)(k?)(?:/s)?")
 
 
@@ -30,6 +35,29 @@ def rate_per_s(text: str, field: str) -> float:
         what = f"{text!r} is not a rate"
         raise Invalid(what, field=field, try_="200/s or 5k/s; more than 0")
     return value
+
+
+def share(text: str, field: str) -> float:
+    """Return a share in [0, 1]: `0.1%` or `0.001`. Raises `Invalid`."""
+    match = _SHARE.fullmatch(text.strip())
+    value = float(match[1]) / (100 if match[2] else 1) if match else -1.0
+    if not 0 <= value <= 1:
+        what = f"{text!r} is not a share"
+        raise Invalid(what, field=field, try_="0.1%, 1% or 0.001; 100% at most")
+    return value
+
+
+def moment(text: str, field: str) -> int:
+    """Return milliseconds since 1970 of an RFC 3339 time (UTC where it names no zone), or the negated length of a duration
+    that is to be counted back from now. Raises `Invalid`."""
+    if _DURATION.fullmatch(text.strip()):
+        return -duration_ms(text, field)
+    try:
+        when = datetime.fromisoformat(text.strip())
+    except ValueError:
+        what = f"{text!r} is neither a time nor a duration"
+        raise Invalid(what, field=field, try_="2026-09-22T14:12:00Z, or 2h for two hours ago") from None
+    return round((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() * 1_000)
 
 
 def seconds(ms: float) -> str:

@@ -1,16 +1,24 @@
 """Parked events: those that failed so often that their group put them out of the way. To be looked at, and tried once more.
 
-A retry appends the event anew and then takes it off the list: killed in between, it is merely tried twice, which handlers
-stand, since they go by the present truth.
+Handlers go by the present truth, so an event may be handled late, twice, or after its successors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ..core.errors import NotFound
 from ..core.model import Parked
 from ..core.ports import Stores
+from .plan import Draft, Level, Plan, PlanFile, fingerprint
+from .procedure import Difference, Downstream
+
+if TYPE_CHECKING:
+    from ..core.model import Ids
 
 LISTED_MAX = 10_000  # looked through for ids; more than that is no list but an outage
 PAGE = 1_000
@@ -37,8 +45,41 @@ async def chosen(stores: Stores, parked_ids: Sequence[int]) -> list[Parked]:
     return [kept[parked_id] for parked_id in parked_ids]
 
 
-async def retry(stores: Stores, events: Sequence[Parked]) -> int:
-    """Have them handled once more by whoever consumes; returns the last offset."""
-    last = await stores.log.append([one.logged.event for one in events])
-    await stores.work.unpark([one.parked_id for one in events])
-    return last
+class RetryParked:
+    """`procedure.Procedure` over parked ids: each event is appended anew, for whoever consumes."""
+
+    name, prefix, unit, batch = "events-retry", "er", "events", 100
+
+    def __init__(self, stores: Stores, parked_ids: Sequence[int]) -> None:
+        self._stores, self._parked_ids = stores, parked_ids
+
+    async def plan(self, context: str, kept: PlanFile | None) -> Draft:
+        asked = self._parked_ids if kept is None else kept.asked
+        events = await chosen(self._stores, list(dict.fromkeys(asked)))
+        items = np.array([one.parked_id for one in events], dtype=np.int64)
+        kinds = Counter(f"{one.group} {one.logged.event.kind.value}" for one in events)
+        plan = Plan(
+            procedure=self.name, context=context, unit=self.unit, count=len(items),
+            level=Level.MILD if len(items) == 1 else Level.MODERATE,
+            facts=(("events", f"{len(items):,}"), ("of", ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))),
+            undo="not needed: handling an event twice changes nothing, and what fails again is parked again",
+            fingerprint=fingerprint(self.name, context, {}, items, ""),
+        )
+        return Draft(plan=plan, items=items, asked=tuple(items.tolist()))
+
+    async def apply(self, items: Ids) -> Mapping[str, int]:
+        """Append, then take off the list: killed in between, the event is merely handled twice."""
+        wanted = set(items.tolist())
+        events = [one for one in await parked(self._stores, None, LISTED_MAX) if one.parked_id in wanted]
+        await self._stores.log.append([one.logged.event for one in events])
+        await self._stores.work.unpark([one.parked_id for one in events])
+        return {"retried": len(events)}
+
+    async def verify(self, items: Ids) -> Sequence[Difference]:
+        wanted = set(items.tolist())
+        left = [one for one in await parked(self._stores, None, LISTED_MAX) if one.parked_id in wanted]
+        return [Difference(item=one.parked_id, cause="parked", detail=f"still parked: {one.error}") for one in left]
+
+    async def downstream(self) -> Downstream:
+        """The groups that will handle them: one of them may be stuck, which is why we are here."""
+        return Downstream(name="nothing", lag_ms=None)

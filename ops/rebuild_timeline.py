@@ -198,7 +198,7 @@ class RebuildTimelines:
             facts += [
                 ("read", f"~{follows:,} follows, ~{entries:,} entries from the stores of truth"),
                 ("write", f"≤ {len(items):,} × {bound} entries; ~{differ:.0%} of the rows differ"),
-                ("estimate", f"~{seconds(whole_s * 1_000)}"),
+                ("estimate", f"~{seconds(whole_s * 1_000)}" if whole_s >= 1 else "< 1 s"),
             ]
         return (*facts, ("throttle", held))
 

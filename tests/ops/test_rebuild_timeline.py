@@ -114,7 +114,7 @@ async def test_the_plan_says_how_many_what_it_costs_and_how_to_undo(town, clock,
     heading, plan = watcher.shown[0]
     facts = dict(plan.facts)
     assert heading.startswith("context local") and "nothing written" in heading and "swapped whole" in plan.undo
-    assert facts["users"] == "40" and facts["write"].startswith("≤ 40 × 800 entries; ~5") and facts["estimate"].startswith("~")
+    assert facts["users"] == "40" and facts["write"].startswith("≤ 40 × 800 entries; ~5") and facts["estimate"][0] in "~<"
 
 
 async def test_a_dry_run_writes_nothing_even_where_it_would(town, clock, tmp_path):
