@@ -52,8 +52,10 @@ class Caches:
         self.count_cache: Recent[int, TweetCounts] = Recent(limits.cached_tweets_max)
         self.viewer_cache: Recent[int, Viewer] = Recent(limits.cached_viewers_max)
         self.newest_cache: Recent[int, Newest] = Recent(limits.cached_users_max)
-        self.simple: dict[int, int] = {}  # tweet -> author; negative where more than the author decides who sees it
-        self.plain: set[int] = set()  # authors known to be active and public
+        self.facts: dict[int, int] = {}  # tweet -> author; negated where more than the author decides, 0 for a tombstone
+        self.specials: dict[int, tuple[int, int]] = {}  # those negated -> (retweet of, whose tweet it retweets or answers)
+        self.plain: set[int] = set()  # people known to be active and public
+        self.odd: set[int] = set()  # people known or suspected to be otherwise; every author in `facts` is in one of the two
         self.pulled_modes: dict[int, AuthorMode] | None = None
         self._viewer_loaded_ms: dict[int, int] = {}  # of viewers with unmerged follows
         self.loads = 0  # store calls made to fill
@@ -94,8 +96,10 @@ class Caches:
         """Forget everything; the follower had to jump."""
         for cache in (self.tweet_cache, self.user_cache, self.count_cache, self.viewer_cache, self.newest_cache):
             cache.clear()
-        self.simple.clear()
+        self.facts.clear()
+        self.specials.clear()
         self.plain.clear()
+        self.odd.clear()
         self._viewer_loaded_ms.clear()
         self.pulled_modes = None
 
@@ -197,21 +201,38 @@ class Caches:
         return (await self.newest((author,)))[0]
 
     def keep_tweet(self, tweet: Tweet) -> None:
-        """Remember a tweet that the caller has just made durable."""
+        """Remember a tweet that the caller has just read or made durable."""
         self.tweet_cache[tweet.tweet_id] = tweet
-        if len(self.simple) >= self._limits.cached_tweets_max:
-            self.simple.clear()
-        self.simple[tweet.tweet_id] = tweet.author_id if is_simple(tweet) else -tweet.author_id
+        self.keep_facts(tweet)
+
+    def keep_facts(self, tweet: Tweet) -> None:
+        """Note what the quick way of reading needs, once its author is known."""
+        tweet_id, author = tweet.tweet_id, tweet.author_id
+        if author not in self.plain and author not in self.odd:
+            return
+        if len(self.facts) >= self._limits.cached_tweets_max:
+            self.facts.clear()
+            self.specials.clear()
+        if is_simple(tweet):
+            self.facts[tweet_id] = author
+        elif tweet.deleted:
+            self.facts[tweet_id] = 0
+        else:
+            self.facts[tweet_id] = -author
+            self.specials[tweet_id] = tweet.retweet_of, tweet.retweet_of_author or tweet.reply_to_author
 
     def drop_tweet(self, tweet_id: int) -> Tweet | None:
         """Forget a tweet and what was derived from it; returns what it was."""
-        self.simple.pop(tweet_id, None)
+        self.facts.pop(tweet_id, None)
+        self.specials.pop(tweet_id, None)
         self.count_cache.drop(tweet_id)
         return self.tweet_cache.drop(tweet_id)
 
     def drop_user(self, user_id: int) -> None:
         """Forget an account."""
-        self.plain.discard(user_id)
+        if user_id in self.plain:
+            self.plain.discard(user_id)
+            self.odd.add(user_id)
         self.user_cache.drop(user_id)
 
     def drop_viewers(self, user_ids: Iterable[int]) -> None:
@@ -225,10 +246,14 @@ class Caches:
 
     def _keep_user(self, user: User) -> None:
         self.user_cache[user.user_id] = user
-        if user.status is AccountStatus.ACTIVE and not user.is_private:
-            if len(self.plain) >= self._limits.cached_users_max:
-                self.plain.clear()
-            self.plain.add(user.user_id)
+        if len(self.plain) + len(self.odd) >= self._limits.cached_users_max:
+            self.plain.clear()
+            self.odd.clear()
+            self.facts.clear()
+            self.specials.clear()
+        plain = user.status is AccountStatus.ACTIVE and not user.is_private
+        (self.odd.discard if plain else self.plain.discard)(user.user_id)
+        (self.plain.add if plain else self.odd.add)(user.user_id)
 
     async def _fill_tweets(self, ids: Sequence[int], found: list[Tweet | None], missing: list[int]) -> None:
         """Complete `found` at the places `missing`, from the older generation or the store."""

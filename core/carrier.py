@@ -35,7 +35,7 @@ class Carrier:
         self._merged: list[tuple[int, int, int]] = []
         self._asked: dict[int, FanoutMode] = {}  # authors whose mode was asked for, and the mode they had then
 
-    async def prepare(self, events: Sequence[LoggedEvent], pending: dict[int, Work]) -> None:
+    async def prepare(self, events: Sequence[LoggedEvent], _pending: dict[int, Work]) -> None:
         await self._caches.sync()
         self._carried.clear()
         self._unmerged.clear()
@@ -51,7 +51,7 @@ class Carrier:
                 follower: dict(following.unmerged) for follower, following in zip(followers, followings, strict=True)
             }
 
-    async def handle(self, logged: LoggedEvent, done: Done) -> None:
+    async def handle(self, logged: LoggedEvent, _done: Done) -> None:
         event = logged.event
         if event.kind is EventKind.FOLLOWED:
             await self._merge(event.actor, event.target)
@@ -62,7 +62,7 @@ class Carrier:
         elif event.kind is EventKind.BLOCKED:
             await self._part(event)
 
-    async def serve(self, work: Work, done: Done) -> Work | None:
+    async def serve(self, _work: Work, _done: Done) -> Work | None:
         """This group has no work in turns."""
         return None
 

@@ -99,7 +99,7 @@ class Coherence:
         if modes is not None:
             caches.pulled_modes = modes
             for viewer in caches.viewer_cache.values():
-                pulled = pulled_of(viewer.following, modes)
+                pulled = tuple(author for author in pulled_of(viewer.circle, modes) if author != viewer.user_id)
                 if pulled != viewer.pulled:
                     caches.viewer_cache.replace(viewer.user_id, msgspec.structs.replace(viewer, pulled=pulled))
         self.position = events[-1].offset

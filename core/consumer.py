@@ -1,12 +1,13 @@
 """One consumer group's run through the log: events in order, large pieces of work in turns between them.
 
 A handler does the deed, this file keeps the place: what was done is recorded after it was done, one durable step for many
-events, so that whatever is killed is done again and nothing is lost. A poison event is parked and never blocks the group;
-a store that is down is waited for.
+events, so that whatever is killed is done again and nothing is lost. The next events do not wait for the record of the last
+ones. A poison event is parked and never blocks the group; a store that is down is waited for.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from typing import Protocol
@@ -24,6 +25,8 @@ RETRY_MS = 50  # the first wait for a store that failed; doubled each time up to
 RETRY_MAX_MS = 2_000
 EVENTS_BETWEEN_WORK = 64  # while work is pending, so many events at most are handled before it has its turn
 TURNS_MAX = 8  # turns of work before its place is recorded
+YIELD_EVERY = 16  # events handled before others on the loop have their turn: some milliseconds
+UNRECORDED_MAX = 4_096  # accounts of deliveries; with more the record is waited for
 
 log = logging.getLogger(__name__)
 
@@ -35,19 +38,33 @@ class Done(msgspec.Struct):
     put: dict[int, Work] = msgspec.field(default_factory=dict)
     done: list[int] = msgspec.field(default_factory=list)
 
+    def clear(self) -> None:
+        """As if nothing had been done."""
+        self.deliveries.clear()
+        self.put.clear()
+        self.done.clear()
+
+    def add(self, later: Done) -> None:
+        """Take in what was done after this."""
+        self.deliveries += later.deliveries
+        self.put.update(later.put)
+        self.done += later.done
+        for work_id in later.done:
+            self.put.pop(work_id, None)
+
 
 class Handler(Protocol):
     """What a group does with its events."""
 
     group: str
 
-    async def prepare(self, events: Sequence[LoggedEvent], pending: dict[int, Work]) -> None:
+    async def prepare(self, events: Sequence[LoggedEvent], pending: dict[int, Work], /) -> None:
         """A batch is coming: load at once what it needs. `pending` is the group's work, kept by the consumer."""
 
-    async def handle(self, logged: LoggedEvent, done: Done) -> None:
+    async def handle(self, logged: LoggedEvent, done: Done, /) -> None:
         """Do what the event asks for, any number of times with the same result; large work goes to `done.put`."""
 
-    async def serve(self, work: Work, done: Done) -> Work | None:
+    async def serve(self, work: Work, done: Done, /) -> Work | None:
         """Do one batch of it; returns what is left."""
 
     async def finish(self) -> None:
@@ -70,22 +87,26 @@ class Consumer:
         self._turn: list[int] = []  # work ids, the next to be served first
         self._attempts: dict[int, int] = {}
         self._failures = 0
+        self._recorded = 0  # the offset that was recorded, or is being
+        self._unrecorded = Done()
+        self._recording: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Take up the group's place."""
-        self.offset = await self._stores.log.offset(self.group)
+        if self._recording is not None:
+            await asyncio.gather(self._recording, return_exceptions=True)
+        self.offset = self._recorded = await self._stores.log.offset(self.group)
+        self._unrecorded, self._recording = Done(), None
         self._work = {work.work_id: work for work in await self._stores.work.pending(self.group)}
         self._turn = list(self._work)
         self._attempts.clear()
 
-    @property
-    def idle(self) -> bool:
-        """Whether everything that was read is done."""
-        return not self._work and not self._stores.log.moved(self.offset)
+    def caught_up(self, until: int) -> bool:
+        """Whether everything up to this offset is done."""
+        return self.offset >= until and not self._work
 
     async def step(self) -> bool:
-        """Handle some events and some work and record it; false where there was nothing to do."""
-        before = self.offset
+        """Handle some events and some work; false, with everything recorded, where there was nothing to do."""
         done = Done()
         limit = EVENTS_BETWEEN_WORK if self._work else self._limits.event_batch
         events = await self._stores.log.read(self.offset, limit) if self._stores.log.moved(self.offset) else []
@@ -93,10 +114,31 @@ class Consumer:
             await self._handle(events, done)
         if self._work:
             await self._serve(done)
-        if self.offset == before and not done.deliveries and not done.put and not done.done:
-            return bool(events)
-        await self._record(done)
+        self._unrecorded.add(done)
+        if not events and not done.deliveries and not done.put and not done.done and not self._work:
+            await self.close()
+            return False
+        self._begin_record()
+        if len(self._unrecorded.deliveries) > UNRECORDED_MAX:
+            await self.close()
         return True
+
+    async def close(self) -> None:
+        """Come back when everything that was done is recorded."""
+        while self._begin_record():
+            if self._recording is not None:
+                await asyncio.shield(self._recording)
+
+    def _begin_record(self) -> bool:
+        """Record what was done, unless a record is under way; false where nothing is left to record."""
+        if self._recording is not None and self._recording.done():
+            recording, self._recording = self._recording, None
+            recording.result()
+        done = self._unrecorded
+        if self._recording is None and (done.deliveries or done.put or done.done or self._recorded != self.offset):
+            self._unrecorded, self._recorded = Done(), self.offset
+            self._recording = asyncio.ensure_future(self._record(done, self.offset))
+        return self._recording is not None
 
     async def apart(self, events: Sequence[LoggedEvent]) -> None:
         """Handle these out of turn, work and all, without moving the group's place: it will meet them once more."""
@@ -118,9 +160,11 @@ class Consumer:
         handled = self.offset
         try:
             await self.handler.prepare(events, self._work)
-            for logged in events:
+            for at, logged in enumerate(events, 1):
                 await self.handler.handle(logged, done)
                 handled = logged.offset
+                if at % YIELD_EVERY == 0:
+                    await asyncio.sleep(0)
             await self.handler.finish()
             self.offset = handled
             self._worked()
@@ -141,9 +185,7 @@ class Consumer:
         try:
             await self.handler.finish()
         except Exception as second:  # noqa: BLE001 the same
-            done.deliveries.clear()
-            done.put.clear()
-            done.done.clear()
+            done.clear()
             await self._failed(events[0], second)
             return
         self.offset = handled
@@ -190,6 +232,7 @@ class Consumer:
                 self._turn.append(work_id)
             for gone in done.done:
                 self._forget(gone)
+            await asyncio.sleep(0)
             if self._stores.log.moved(self.offset):
                 return
 
@@ -210,10 +253,10 @@ class Consumer:
                 return
         await self._pause()
 
-    async def _record(self, done: Done) -> None:
+    async def _record(self, done: Done, offset: int) -> None:
         """One durable step. Repeated until it stands: what it tells of is done."""
         progress = Progress(
-            group=self.group, offset=self.offset, deliveries=tuple(done.deliveries),
+            group=self.group, offset=offset, deliveries=tuple(done.deliveries),
             put=tuple(done.put.values()), done=tuple(done.done),
         )  # fmt: skip
         while True:

@@ -60,8 +60,12 @@ class Fanout:
     async def prepare(self, events: Sequence[LoggedEvent], pending: dict[int, Work]) -> None:
         await self._refresh(pending)
         self._deleted = {logged.event.tweet for logged in events if logged.event.kind is EventKind.TWEET_DELETED}
-        authors = {logged.event.actor: None for logged in events if logged.event.kind is EventKind.TWEET_CREATED}
-        await self._look_for_gone([author for author in authors if author not in self._caches.plain])
+        plain = self._caches.plain
+        await self._look_for_gone(list({
+            logged.event.actor: None
+            for logged in events
+            if logged.event.kind is EventKind.TWEET_CREATED and logged.event.actor not in plain
+        }))  # fmt: skip
 
     async def handle(self, logged: LoggedEvent, done: Done) -> None:
         kind = logged.event.kind
@@ -126,18 +130,24 @@ class Fanout:
         finds them when his follow is merged.
         """
         ids, cursor = await self._stores.graph.followers(author, 0, self._limits.fanout_batch)
-        readers = np.append(ids[ids != author], author)
-        self._readers[author] = readers, cursor > 0
-        return self._readers[author]
+        readers = np.empty(len(ids) + 1, np.int64)
+        readers[:-1] = ids
+        readers[-1] = author
+        found = self._readers[author] = readers, cursor > 0
+        return found
 
-    async def _parent_first(self, tweet_id: int, parent_author: int, readers: Ids, done: Done) -> None:
+    async def _parent_first(self, tweet_id: int, parent_author: int, readers: Ids, done: Done, batch: int = 0) -> None:
         """Push the parent of a reply (rule 5) to those of `readers` who follow its author, while its own fan-out runs."""
+        if not parent_author:
+            return
         for work in (*self._pending.values(), *done.put.values()):
             if work.verb is not WorkVerb.PUSH or work.author != parent_author or work.tweet >= tweet_id:
                 continue
             reply = await self._caches.tweet(tweet_id)
-            if reply is None or reply.reply_to != work.tweet or reply.author_id == parent_author:
+            if reply is None or reply.reply_to != work.tweet:
                 continue
+            if reply.author_id == parent_author and work.batch > batch:
+                continue  # a thread of one's own: the parent has reached these readers
             followers = await self._parent_followers(work)
             both = readers[np.isin(readers, followers, assume_unique=True)]
             if len(both) and not await self._is_deleted(work.tweet):
@@ -165,8 +175,8 @@ class Fanout:
         if tweet is None or tweet.deleted or await self._is_gone(work.author):
             self._account(done, event, work.batch, len(readers), filtered=len(readers), last=not cursor)
         else:
-            if tweet.reply_to and tweet.reply_to_author != work.author:
-                await self._parent_first(work.tweet, tweet.reply_to_author, readers, done)
+            if tweet.reply_to:
+                await self._parent_first(work.tweet, tweet.reply_to_author, readers, done, work.batch)
             if len(readers):
                 outcomes = await self._stores.timelines.push(_entry(work.tweet, work.ref), readers, self._clock.now_ms())
                 self._account_outcomes(done, event, work.batch, outcomes[0], last=not cursor)

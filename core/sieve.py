@@ -17,12 +17,14 @@ from .visibility import Viewer, home_hides
 class Sifted(NamedTuple):
     """`ids` may be seen, newest first; `subjects` are what each one shows: itself, or what it retweets.
 
-    `answers` are those that answer somebody other than their author: a parent must stand with them (rule 5).
+    `answers` are those of `ids` that answer somebody other than their author: a parent must stand with them (rule 5).
+    `own` tells whether one of these is the reader's own.
     """
 
     ids: list[int]
     subjects: list[int]
-    answers: list[Tweet]
+    answers: list[int]
+    own: bool
 
 
 class Sieve:
@@ -39,19 +41,21 @@ class Sieve:
     def _quick(self, viewer: Viewer, ids: list[int]) -> Sifted | None:
         """The common case, from what the process knows; `None` where something is not known or out of the ordinary."""
         caches = self._caches
-        facts = list(map(caches.simple.get, ids))
+        facts = list(map(caches.facts.get, ids))
         if None in facts:
             return None
         known: list[int] = facts  # type: ignore[assignment]  # no None among them
-        special = [at for at, author in enumerate(known) if author < 0]
-        authors = set(map(abs, known)) if special else set(known)
-        if not (caches.plain.issuperset(authors) and viewer.circle.issuperset(authors) and viewer.muted.isdisjoint(authors)):
+        special = [at for at, author in enumerate(known) if author <= 0]
+        authors = [author for author in map(abs, known) if author] if special else known
+        if not (viewer.circle.issuperset(authors) and caches.odd.isdisjoint(authors)):
+            return None
+        if viewer.muted and not viewer.muted.isdisjoint(authors):
             return None
         if viewer.hidden and self._mentions_hidden(viewer, ids):
             return None
         if not special:
-            return Sifted(ids, ids, [])
-        return self._specials(viewer, ids, special)
+            return Sifted(ids, ids, [], own=False)
+        return self._specials(viewer, ids, known, special)
 
     def _mentions_hidden(self, viewer: Viewer, ids: list[int]) -> bool:
         """Whether any of these mentions someone blocked, or is not at hand."""
@@ -62,38 +66,38 @@ class Sieve:
                 return True
         return False
 
-    def _specials(self, viewer: Viewer, ids: list[int], special: list[int]) -> Sifted | None:
-        """Retweets and answers among authors who are all in order."""
-        get, plain = self._caches.tweet_cache.get, self._caches.plain
+    def _specials(self, viewer: Viewer, ids: list[int], known: list[int], special: list[int]) -> Sifted | None:
+        """Tombstones, retweets and answers among authors who are all in order. `known` are their facts."""
+        facts, specials, plain = self._caches.facts, self._caches.specials, self._caches.plain
         circle, hidden, muted, without = viewer.circle, viewer.hidden, viewer.muted, viewer.without_retweets
         subjects = ids.copy()
-        answers: list[Tweet] = []
+        answers: list[int] = []
         out: list[int] = []
+        own = False
         for at in special:
-            tweet = get(ids[at])
-            if tweet is None:
-                return None
-            if tweet.deleted:
+            author = -known[at]
+            if not author:
                 out.append(at)
-            elif tweet.retweet_of:
-                original = get(tweet.retweet_of)
-                if original is None:
+                continue
+            original, other = specials[ids[at]]
+            if original:
+                if hidden or other not in plain or other in muted or author in without or not facts.get(original):
                     return None
-                author = original.author_id
-                if original.deleted or author not in plain or author in muted or tweet.author_id in without or hidden:
-                    return None
-                subjects[at] = tweet.retweet_of
-            elif tweet.reply_to_author not in circle and tweet.author_id != viewer.user_id:
+                subjects[at] = original
+            elif author == viewer.user_id:
+                answers.append(ids[at])
+                own = True
+            elif other not in circle:
                 out.append(at)
-            elif tweet.reply_to_author in hidden:
+            elif other in hidden:
                 return None
             else:
-                answers.append(tweet)
+                answers.append(ids[at])
         if out:
             ids = ids.copy()
             for at in reversed(out):
                 del ids[at], subjects[at]
-        return Sifted(ids, subjects, answers)
+        return Sifted(ids, subjects, answers, own)
 
     async def _slow(self, viewer: Viewer, ids: list[int], hidden: dict[str, int] | None) -> Sifted:
         """Load what is missing and ask the rules about each."""
@@ -103,9 +107,13 @@ class Sieve:
         if originals:
             tweets.update((tweet.tweet_id, tweet) for tweet in await caches.tweets(originals) if tweet is not None)
         users = await self._users_of(tweets)
+        for loaded in tweets.values():
+            if loaded.tweet_id not in caches.facts and caches.tweet_cache.peek(loaded.tweet_id) is loaded:
+                caches.keep_facts(loaded)  # it was kept before its author was known
         kept: list[int] = []
         subjects: list[int] = []
-        answers: list[Tweet] = []
+        answers: list[int] = []
+        own = False
         for tweet_id in ids:
             tweet = tweets.get(tweet_id)
             why = "deleted" if tweet is None else home_hides(viewer, tweet, users.get, tweets.get)
@@ -116,8 +124,9 @@ class Sieve:
             kept.append(tweet_id)
             subjects.append(tweet.retweet_of or tweet_id)
             if tweet.reply_to and tweet.reply_to_author != tweet.author_id:
-                answers.append(tweet)
-        return Sifted(kept, subjects, answers)
+                answers.append(tweet_id)
+                own = own or tweet.author_id == viewer.user_id
+        return Sifted(kept, subjects, answers, own)
 
     async def _users_of(self, tweets: dict[int, Tweet]) -> dict[int, User]:
         authors = list({tweet.author_id: None for tweet in tweets.values()})

@@ -95,7 +95,9 @@ def _first(kept: list[int], hidden: set[int], limit: int) -> tuple[int, list[int
 class HomeTimelines:
     """Reads; the only writes are rebuilt rows and parents that a reply brought along."""
 
-    def __init__(self, stores: Stores, caches: Caches, limits: Limits, clock: Clock, chance: Chance, truth: Truth) -> None:
+    def __init__(  # noqa: PLR0917 - what a read needs, in the order in which wiring makes it
+        self, stores: Stores, caches: Caches, limits: Limits, clock: Clock, chance: Chance, truth: Truth
+    ) -> None:
         self._stores = stores
         self._caches = caches
         self._limits = limits
@@ -118,7 +120,7 @@ class HomeTimelines:
         shown = await self._walk(candidates, viewer, walk, notes)
         tweets = await self._caches.tweets(shown.ids)
         page = TweetPage(
-            tweets=tuple(tweet for tweet in tweets if tweet is not None),
+            tweets=tuple(tweets) if all(tweets) else tuple(tweet for tweet in tweets if tweet is not None),  # type: ignore[arg-type]
             next_cursor=cursors.encode(HOME, shown.last) if shown.has_more else "",
             has_more=shown.has_more,
             complete_back_to=candidates.complete_back_to,
@@ -169,7 +171,7 @@ class HomeTimelines:
             if notes is not None:
                 notes.lap("candidates")
             sifted = await self._sieve.sift(viewer, ids, None if notes is None else notes.hidden_now)
-            if sifted.answers and (candidates.outside or brought or viewer.user_id in map(_author_of, sifted.answers)):
+            if sifted.answers and (sifted.own or candidates.outside or brought):
                 missing = await self._missing_parents(candidates, viewer, ids, sifted.answers, brought)
                 if missing:
                     brought.update(missing)
@@ -184,13 +186,15 @@ class HomeTimelines:
                 return page
 
     async def _missing_parents(
-        self, candidates: Candidates, viewer: Viewer, ids: list[int], answers: list[Tweet], brought: set[int]
+        self, candidates: Candidates, viewer: Viewer, ids: list[int], answers: list[int], brought: set[int]
     ) -> list[int]:
         """Put into the row the parents (rule 5) of replies that came by another way than their own fan-out; newest first."""
         pulled = set(viewer.pulled).union(followee for followee, _ in viewer.unmerged)
         present = set(ids)
         missing: dict[int, None] = {}
-        for reply in answers:
+        for reply in await self._caches.tweets(answers):
+            if reply is None:
+                continue
             ours = reply.author_id == viewer.user_id or reply.tweet_id in candidates.outside or reply.tweet_id in brought
             parent, author = reply.reply_to, reply.reply_to_author
             if not ours or author in pulled or parent in present or parent in brought or author not in viewer.circle:
@@ -251,10 +255,6 @@ class _Notes:
             store_calls=candidates.calls + loads - self._loads,
             took_us={**self._took, "total": self._last - self._started},
         )
-
-
-def _author_of(tweet: Tweet) -> int:
-    return tweet.author_id
 
 
 def _id_of(tweet: Tweet) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from .limits import Limits
 from .model import AuthorMode
@@ -16,12 +16,10 @@ async def load_viewer(stores: Stores, limits: Limits, user_id: int, modes: Mappi
     blocks = (await stores.relations.blocks((user_id,)))[0]
     liked, whole = await stores.engagement.recent_likes(user_id, limits.cached_likes_per_viewer_max)
     own = (await stores.tweets.by_authors((user_id,), limit=limits.cached_likes_per_viewer_max))[0]
-    followees = frozenset(following.followees)
     refs = own[:, 1]
     return Viewer(
         user_id=user_id,
-        following=followees,
-        circle=followees | {user_id},
+        circle=frozenset((*following.followees, user_id)),
         without_retweets=following.without_retweets,
         unmerged=following.unmerged,
         hidden=blocks.blocked | blocks.blocked_by,
@@ -35,7 +33,7 @@ async def load_viewer(stores: Stores, limits: Limits, user_id: int, modes: Mappi
     )
 
 
-def pulled_of(followees: frozenset[int] | tuple[int, ...], modes: Mapping[int, AuthorMode]) -> tuple[int, ...]:
+def pulled_of(followees: Collection[int], modes: Mapping[int, AuthorMode]) -> tuple[int, ...]:
     """Which of these are not pushed, in order of id."""
     if len(modes) < len(followees):
         return tuple(author for author in sorted(modes) if author in followees)

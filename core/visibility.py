@@ -18,14 +18,13 @@ TweetOf = Callable[[int], Tweet | None]
 class Viewer(msgspec.Struct, frozen=True, kw_only=True):
     """What decides how one reader sees the others. User id 0 is nobody: a reader who follows, blocks and mutes no one.
 
-    `circle` is `following` and the viewer himself: whose tweets may stand in his home timeline. `hidden` are those blocked
+    `circle` is whom he follows and himself: whose tweets may stand in his home timeline. `hidden` are those blocked
     either way. `pulled` are followees whose tweets are not pushed, `unmerged` (followee, edge sequence) new follows that are
     pulled until merged. `liked` and `retweeted` are originals; where `liked_whole` is false an absent one may still be liked,
     and an original with an id below `retweeted_from` may still be retweeted. Both sets are kept true in place by the caches.
     """
 
     user_id: int
-    following: frozenset[int] = frozenset()
     circle: frozenset[int] = frozenset()
     without_retweets: frozenset[int] = frozenset()
     unmerged: tuple[tuple[int, int], ...] = ()
@@ -37,6 +36,11 @@ class Viewer(msgspec.Struct, frozen=True, kw_only=True):
     liked_whole: bool = True
     retweeted: set[int] = msgspec.field(default_factory=set)
     retweeted_from: int = 0
+
+    @property
+    def following(self) -> frozenset[int]:
+        """Whom he follows."""
+        return self.circle - {self.user_id}
 
 
 NOBODY = Viewer(user_id=0)
@@ -82,7 +86,7 @@ def hides_author(viewer: Viewer, author: User | None) -> str | None:
         return "inactive"
     if author.user_id in viewer.hidden:
         return "blocked"
-    if author.is_private and author.user_id not in viewer.following:
+    if author.is_private and author.user_id not in viewer.circle:
         return "private"
     return None
 

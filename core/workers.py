@@ -24,6 +24,7 @@ from .ports import Lease, Stores
 GROUPS = ("social", "fanout")
 LEASE_RETRY_S = 0.5  # how soon a dead holder's group is taken over
 WAIT_S = 1.0  # one wait for events; also how soon a stop is noticed at the latest
+TRIM_EVERY_MS = 3_600_000
 OWN_EVENTS_MAX = 10_000  # of one command: more than that is not a command but a backlog
 
 log = logging.getLogger(__name__)
@@ -32,9 +33,14 @@ log = logging.getLogger(__name__)
 class Workers:
     """Consumers over one world's stores."""
 
-    def __init__(self, stores: Stores, limits: Limits, clock: Clock, chance: Chance, caches: Caches, name: str) -> None:
+    def __init__(  # noqa: PLR0917 - what consumers need, in the order in which wiring makes it
+        self, stores: Stores, limits: Limits, clock: Clock, chance: Chance, caches: Caches, name: str
+    ) -> None:
         self._stores = stores
+        self._limits = limits
+        self._clock = clock
         self._name = name
+        self._trim_at_ms = 0
         self._fanout = Fanout(stores, limits, clock, caches)
         handlers = (Carrier(stores, limits, clock, caches), self._fanout)
         self._consumers = {handler.group: Consumer(stores, limits, clock, chance, handler) for handler in handlers}
@@ -73,7 +79,7 @@ class Workers:
                     leases.append(lease)
                     consumers.append(self._consumers[group])
                     await self._consumers[group].open()
-            if own_only_until is None or all(consumer.offset >= own_only_until for consumer in consumers):
+            if own_only_until is None or all(consumer.caught_up(own_only_until) for consumer in consumers):
                 await _until_idle(consumers)
             else:
                 await self._own_only(consumers, own_only_until)
@@ -91,7 +97,10 @@ class Workers:
                 return
             seen = events[-1].offset
             for consumer in consumers:
-                await consumer.apart(events)
+                try:
+                    await consumer.apart(events)
+                except Exception:
+                    log.exception("%s: left to whoever runs the group", consumer.group)
 
     async def _run(self, consumer: Consumer, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -122,19 +131,38 @@ class Workers:
                 if await consumer.step():
                     await asyncio.sleep(0)  # stores may answer without waiting: the gateway must have its turn
                 else:
+                    await self._trim()
                     await self._wait(consumer, stopped)
+            async with asyncio.timeout(self._limits.store_timeout_ms / 1_000):
+                await consumer.close()
+        except TimeoutError:
+            log.warning("%s: stopped before its last steps were recorded; they will be done once more", consumer.group)
         finally:
             stopped.cancel()
+
+    async def _trim(self) -> None:
+        """Drop old events that everybody has passed, now and then, when there is nothing else to do."""
+        now_ms = self._clock.now_ms()
+        if now_ms >= self._trim_at_ms:
+            self._trim_at_ms = now_ms + TRIM_EVERY_MS
+            await self._stores.log.trim(now_ms - self._limits.event_retention_ms, GROUPS)
 
     async def _wait(self, consumer: Consumer, stopped: asyncio.Task[Literal[True]]) -> None:
         """Until there is an event, or a stop."""
         waiting = asyncio.ensure_future(self._stores.log.wait(consumer.offset, WAIT_S))
-        stopped.add_done_callback(lambda _: waiting.cancel())
+
+        def wake(_: object) -> None:
+            waiting.cancel()
+
+        stopped.add_done_callback(wake)
         try:
             await waiting
         except asyncio.CancelledError:
             if not stopped.done():
+                waiting.cancel()
                 raise
+        finally:
+            stopped.remove_done_callback(wake)
 
     async def _lease(self, group: str, stop: asyncio.Event) -> Lease | None:
         """The group's lease, `None` once stopped."""
