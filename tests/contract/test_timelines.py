@@ -201,6 +201,13 @@ async def test_what_is_read_is_the_readers_own_copy(stores):
     assert before.tolist() == [[10, 0]]
 
 
+async def test_the_raw_row_is_everything_that_is_stored(stores):
+    await empty_rows(stores, 1)
+    await stores.timelines.push(entries(20, 10, ref=3), readers(1), NOW)
+    assert sorted((await stores.timelines.raw(1)).tolist()) == [[10, 3], [20, 3]]
+    assert (await stores.timelines.raw(2)).shape == (0, 2)
+
+
 # ---- building
 
 
@@ -292,6 +299,17 @@ async def test_a_floor_pushed_after_the_mark_of_a_live_row_stands(stores):
     row = await stores.timelines.read(1, 0, 10, NOW)
     assert row.complete_back_to == 45
     assert [i for i in row.entries[:, 0].tolist() if i >= 45] == [50]
+
+
+async def test_what_was_refused_after_the_mark_of_a_live_row_is_known_to_be_missing(stores):
+    await empty_rows(stores, 1)
+    for tweet in (10, 20, 30, 40, 50, 60):
+        await put(stores, 1, tweet)
+    (mark,) = await stores.timelines.mark([1], NOW)
+    assert await put(stores, 1, 5) == ["OLDER_THAN_TAIL"]
+    assert await stores.timelines.replace(1, entries(60), 0, mark, NOW)
+    row = await stores.timelines.read(1, 0, 10, NOW)
+    assert (row.entries[:, 0].tolist(), row.complete_back_to > 5) == ([60], True)
 
 
 async def test_two_marks_each_know_what_came_after_them(stores):

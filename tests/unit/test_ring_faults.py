@@ -173,6 +173,7 @@ async def test_a_writer_that_died_before_its_entry_counted_did_nothing(tmp_path)
     row = await ring.read(1, 0, 100, NOW)
     assert row.entries.tolist() == before.entries.tolist()
     assert 10 < before.complete_back_to <= row.complete_back_to <= 20
+    assert (await ring.push(entries(60), np.array([1]), NOW)).tolist() == [[Push.DUPLICATE]]
     assert (await ring.push(entries(70), np.array([1]), NOW)).tolist() == [[Push.STORED]]
     assert await shown(ring, 1) == [70, 60, 50, 40, 30]
     assert ring._rows.heads[head(ring, 1, TOP)] == 70

@@ -18,10 +18,11 @@ import numpy as np
 
 from ...errors import StoreDown
 from ...limits import Limits
-from ...model import Mark, Push, Row, RowState
-from .ring_file import H_EPOCH, HEAD_WORDS, PAGE_WORDS, READER_MAX, SLOT_PAGE, RingFile
+from ...model import Mark, Push, Row
+from .ring_file import H_EPOCH, RingFile
 from .ring_rows import ABSENT, BUSY, END, EPOCH, FLOOR, LATE, REFUSED_BITS, SEEN, Rows
-from .ring_slots import PAGE_BITS, Slots
+from .ring_slots import Slots
+from .ring_windows import ABSENT_ROW, NOTHING, Windows
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 READS_BEFORE_LOCK = 64  # a row that changes all the time is read under the lock in the end
 MARKS_MAX = 1_024  # moments of rows with entries kept for `replace`, 6.4 KB each; an older one is refused
 STORES_SEEN_IN_ORDER = platform.machine() in {"x86_64", "AMD64"}
-NOTHING: Entries = np.empty((0, 2), np.int64)
-NOTHING.flags.writeable = False
 
 
 def open_ring(folder: Path, limits: Limits) -> RingTimelines:
@@ -56,12 +55,8 @@ class RingTimelines:
         self._file = RingFile(folder, limits.timeline_entries_max, limits.store_timeout_ms)
         self._rows = Rows(self._file)
         self._slots = Slots(self._file, self._rows)
-        self._shown, self._places = self._file.entries_max, self._file.places
-        # single words are read through memoryviews: a numpy scalar costs more than the read it stands for
-        self._slot_words = self._file.slots.words.data
-        self._head_words = self._file.heads.words.data
-        self._ring_words = self._file.ring.words.data
-        self._entries = self._file.ring.words.reshape(-1, 2)
+        self._windows = Windows(self._file)
+        self._shown = self._file.entries_max
         self._marks: dict[tuple[int, int, int], Marked] = {}
 
     def _cutoff(self, now_ms: int) -> int:
@@ -144,7 +139,7 @@ class RingTimelines:
         await self._file.lock()
         try:
             for reader in readers:
-                row, head = self._head(reader)
+                row, head = self._windows.head(reader)
                 if head[SEEN] < cutoff:
                     marks.append(None)
                     continue
@@ -159,7 +154,7 @@ class RingTimelines:
     async def replace(self, reader: int, entries: Entries, complete_back_to: int, mark: Mark, now_ms: int) -> bool:
         await self._file.lock()
         try:
-            row, head = self._head(reader)
+            row, head = self._windows.head(reader)
             marked = self._marks.pop((reader, mark.epoch, mark.arrivals), None)
             if head[SEEN] < self._cutoff(now_ms) or head[EPOCH] != mark.epoch:
                 return False
@@ -196,7 +191,7 @@ class RingTimelines:
     def _floor_since(self, row: int, head: list[int], mark: Mark, marked: Marked | None) -> int:
         """How far down nothing that came since `mark` is missing; what the row lacked before it does not count."""
         if marked is None or head[LATE] != marked.late or head[END] - mark.arrivals > self._shown:
-            return int(self._rows.lowest(np.array([row]))[0])
+            return self._rows.lowest_of(row)
         return head[FLOOR] if head[FLOOR] > marked.floor else 0
 
     async def remove(self, tweet_ids: Sequence[int], readers: Ids) -> int:
@@ -226,11 +221,6 @@ class RingTimelines:
         finally:
             self._file.unlock()
 
-    def _head(self, reader: int) -> tuple[int, list[int]]:
-        row = self._row(reader)
-        start = PAGE_WORDS + row * HEAD_WORDS
-        return row, self._head_words[start : start + HEAD_WORDS].tolist()
-
     # ---- reads
 
     async def read(self, reader: int, before: int, limit: int, now_ms: int) -> Row:
@@ -239,20 +229,20 @@ class RingTimelines:
         cutoff = self._cutoff(now_ms)
         if STORES_SEEN_IN_ORDER:
             for _ in range(READS_BEFORE_LOCK):
-                row = self._read(reader, before, limit, cutoff)
+                row = self._windows.read(reader, before, limit, cutoff)
                 if row is not None:
                     return row
         await self._file.lock()
         try:
-            return self._read(reader, before, limit, cutoff) or _absent()
+            return self._windows.read(reader, before, limit, cutoff) or ABSENT_ROW
         finally:
             self._file.unlock()
 
     async def raw(self, reader: int) -> Entries:
         await self._file.lock()
         try:
-            row = self._row(reader)
-            return self._rows.entries(row)[::-1] if self._rows.seen[row << 3] > ABSENT else NOTHING
+            row, head = self._windows.head(reader)
+            return self._rows.entries(row)[::-1].copy() if head[SEEN] > ABSENT else NOTHING
         finally:
             self._file.unlock()
 
@@ -261,64 +251,6 @@ class RingTimelines:
             raise StoreDown("the ring is closed")
         return self._slots.residents(after, limit, self._cutoff(now_ms))
 
-    def _row(self, reader: int) -> int:
-        if not 0 < reader <= READER_MAX:
-            return 0
-        page = self._slot_words[SLOT_PAGE + (reader >> PAGE_BITS)]
-        return self._slot_words[page + (reader & (SLOT_PAGE - 1))]
-
-    def _read(self, reader: int, before: int, limit: int, cutoff: int) -> Row | None:
-        """The window, or `None` where the row is being changed."""
-        row = self._row(reader)
-        start = PAGE_WORDS + row * HEAD_WORDS
-        head = self._head_words[start : start + HEAD_WORDS]
-        before_copy = head.tolist()
-        seen, end, _, floor, epoch, owner, building, _ = before_copy
-        if seen == BUSY:
-            return None
-        if seen < cutoff or owner != reader:
-            return _absent()
-        words, places, base = self._ring_words, self._places, row * self._places
-        first = 0
-        if end > self._shown:
-            first = end - self._shown
-            lost, oldest = words[(base + end % places) << 1], words[(base + first % places) << 1]
-            floor = max(floor, lost + 1 if lost < oldest else oldest)
-        high = end if before == 0 else self._above(base, first, end, before)
-        low = max(first, high - limit)
-        if low < high and words[(base + low % places) << 1] < floor:
-            low = self._above(base, low, high, floor)
-        more = low > first and words[(base + (low - 1) % places) << 1] >= floor
-        entries = self._copy(base, low, high)
-        if head.tolist() != before_copy:
-            return None
-        state = RowState.BUILDING if building else RowState.COMPLETE
-        return Row(state, floor, entries, more, Mark(epoch, end), seen - 1, max(0, building - 1))
-
-    def _above(self, base: int, low: int, high: int, tweet: int) -> int:
-        """The first position in [low, high) whose id is at least `tweet`."""
-        words, places = self._ring_words, self._places
-        while low < high:
-            middle = (low + high) >> 1
-            if words[(base + middle % places) << 1] < tweet:
-                low = middle + 1
-            else:
-                high = middle
-        return low
-
-    def _copy(self, base: int, low: int, high: int) -> Entries:
-        """Entries at positions [low, high), newest first."""
-        if low >= high:
-            return NOTHING
-        left, right = base + low % self._places, base + (high - 1) % self._places + 1
-        if left < right:
-            return self._entries[left:right][::-1].copy()
-        return np.concatenate([self._entries[base:right][::-1], self._entries[left : base + self._places][::-1]])
-
     def close(self) -> None:
         """Let go of the files. More than once is harmless."""
         self._file.close()
-
-
-def _absent() -> Row:
-    return Row(RowState.ABSENT, 0, NOTHING, more=False, mark=Mark(0, 0), seen_ms=0)

@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 SEEN, END, TOP, FLOOR, EPOCH, OWNER, BUILDING, LATE = range(8)
 ABSENT, BUSY = 0, -1  # of SEEN, which otherwise is the time of the last touch in ms plus 1
 REFUSED_BITS = 24  # the low bits of LATE count entries refused for their age; the rest is END after the last that came late
+REFUSED_MASK = (1 << REFUSED_BITS) - 1
 NEAR = 16  # how far back an entry that comes late is looked for at first
 CELLS = 1 << 16  # entries handled in one step where rows are looked at whole: bounds memory
-AT_ONCE_US, EACH_US, ROW_US = 60.0, 0.3, 50.0  # rough costs of `insert` (fixed, a row) and of `merge` (a row)
+PUSH_US, PUSH_NEW_US, PUSH_LATE_US, MERGE_US = 25.0, 0.1, 4.0, 45.0  # rough costs: a call, and a row of each kind
 
 
 class Rows:
@@ -47,8 +48,8 @@ class Rows:
         self.seen, self.end, self.top, self.floor = heads[SEEN:], heads[END:], heads[TOP:], heads[FLOOR:]
         self.epoch, self.owner, self.building, self.late = heads[EPOCH:], heads[OWNER:], heads[BUILDING:], heads[LATE:]
         self.pairs = file.ring.words.view(np.complex128)  # 16 bytes moved as one: twice as fast as two words
+        self.two = file.ring.words.reshape(-1, 2)
         self.ids = file.ring.words[0::2]
-        self.refs = file.ring.words[1::2]
 
     # ---- putting entries in
 
@@ -68,9 +69,9 @@ class Rows:
     def push_many(self, rows: Ids, entries: Entries) -> Outcomes:
         """Put several distinct entries, newest first, into every row: as if all came at once. Shape (entries, rows)."""
         outcomes = np.zeros((len(entries), len(rows)), np.uint8)
-        if len(entries) * (AT_ONCE_US + EACH_US * len(rows)) < ROW_US * len(rows):
+        new = len(entries) <= self.shown and entries[-1, 0] > self.top.take(rows << 3).max()
+        if len(entries) * (PUSH_US + (PUSH_NEW_US if new else PUSH_LATE_US) * len(rows)) < MERGE_US * len(rows):
             # newest first, no entry pushes out one that came before it; oldest first is quicker where all are new
-            new = len(entries) <= self.shown and entries[-1, 0] > self.top.take(rows << 3).max()
             for k in reversed(range(len(entries))) if new else range(len(entries)):
                 outcomes[k] = self.push(rows, entries[k : k + 1])
             return outcomes
@@ -88,44 +89,28 @@ class Rows:
         self.end[at] = end
 
     def _insert(self, rows: Ids, pair: Entries) -> Outcomes:
-        """Put an entry where it belongs, not at the end: looked for near the end first, then in the whole row."""
-        outcomes = np.empty(len(rows), np.uint8)
-        todo = np.arange(len(rows))
-        for window in (min(NEAR, self.shown), self.shown):
-            deeper = []
-            step = max(1, CELLS // window)
-            for start in range(0, len(todo), step):
-                part = todo[start : start + step]
-                outcomes[part], further = self._insert_within(rows[part], pair, window)
-                deeper.append(part[further])
-            todo = np.concatenate(deeper) if deeper else todo
-            if not len(todo):
-                break
-        return outcomes
-
-    def _insert_within(self, rows: Ids, pair: Entries, window: int) -> tuple[Outcomes, npt.NDArray[np.bool_]]:
-        """`_insert` where the place is among the newest `window` entries; the mask says for which rows it is not."""
-        tweet = pair[0, 0]
+        """Put an entry where it belongs, not at the end: rows where it belongs near the end all at once, others one by one."""
+        tweet = int(pair[0, 0])
         at, base = rows << 3, rows * self.places
         end = self.end.take(at)
         held = np.minimum(end, self.shown)
-        back = np.arange(-window, 0)
-        ids = self.ids[base[:, None] + (end[:, None] + back) % self.places]
-        ids[-back > held[:, None]] = -1
+        near = np.arange(-min(NEAR, self.shown), 0)
+        ids = self.ids[base[:, None] + (end[:, None] + near) % self.places]
+        ids[-near > held[:, None]] = -1
         newer = (ids > tweet).sum(axis=1)
         below = tweet < self.lowest(rows)
         there = (ids == tweet).any(axis=1) & ~below
-        further = (newer == window) & (held > window) & ~below
-        crowded = (newer == held) & (held == self.shown) & ~below & ~further
+        further = (newer == len(near)) & ~below
         outcomes = np.zeros(len(rows), np.uint8)
         outcomes[there] = Push.DUPLICATE
-        outcomes[below | crowded] = Push.OLDER_THAN_TAIL
-        self.raise_floor(rows[crowded], int(tweet) + 1)  # it would have been there
-        self.late[at[below | crowded]] += 1
-        store = ~(below | there | further | crowded)
+        outcomes[below] = Push.OLDER_THAN_TAIL
+        self.late[at[below]] += 1
+        store = ~(below | there | further)
         if store.any():
             self._shift_in(rows[store], newer[store], pair)
-        return outcomes, further
+        for index in np.flatnonzero(further).tolist():
+            outcomes[index] = self._insert_one(int(rows[index]), pair)
+        return outcomes
 
     def _shift_in(self, rows: Ids, newer: Ids, pair: Entries) -> None:
         """Move each row's `newer` newest entries up a place and put this one below them."""
@@ -139,19 +124,38 @@ class Rows:
         self.pairs[(base[:, None] + (place + 1) % self.places)[moves]] = moved
         self.pairs[base + (end - newer) % self.places] = pair.view(np.complex128)[0]
         end += 1
-        self.late[at] = end << REFUSED_BITS | self.late.take(at) & ((1 << REFUSED_BITS) - 1)
+        self.late[at] = end << REFUSED_BITS | self.late.take(at) & REFUSED_MASK
         self.end[at] = end
         self.seen[at] = seen
+
+    def _insert_one(self, row: int, pair: Entries) -> Push:
+        """`_insert` into one row in which the entry is no older than the floor."""
+        held, head = self.entries(row), row << 3
+        tweet, index = int(pair[0, 0]), int(np.searchsorted(held[:, 0], pair[0, 0]))
+        if index < len(held) and held[index, 0] == tweet:
+            return Push.DUPLICATE
+        if index == 0 and len(held) == self.shown:  # it would have been there
+            self.floor[head] = max(int(self.floor[head]), tweet + 1)
+            self.top[head] = max(int(self.top[head]), tweet)
+            self.late[head] += 1
+            return Push.OLDER_THAN_TAIL
+        end, seen = int(self.end[head]), int(self.seen[head])
+        self.seen[head] = BUSY
+        self._put(row, end - len(held) + index, np.concatenate([pair, held[index:]]))
+        self.late[head] = (end + 1) << REFUSED_BITS | int(self.late[head]) & REFUSED_MASK
+        self.end[head] = end + 1
+        self.seen[head] = seen
+        return Push.STORED
 
     def _merge(self, row: int, entries: Entries) -> Outcomes:
         """Put several entries, oldest first, into one row by writing it anew."""
         held, head = self.entries(row), row << 3
-        floor = int(self.lowest(np.array([row]))[0])
+        floor = self.lowest_of(row)
         ids = entries[:, 0]
         outcomes = np.where(_among(ids, held[:, 0]), np.uint8(Push.DUPLICATE), np.uint8(Push.STORED))
         fresh = entries[(outcomes == Push.STORED) & (ids >= floor)]
         both = np.concatenate([held, fresh])
-        both = both[np.argsort(both[:, 0], kind="stable")]
+        both = both.take(np.argsort(both[:, 0], kind="stable"), axis=0)
         cut = max(0, len(both) - self.shown)
         if cut:
             floor = max(floor, int(both[cut - 1, 0]) + 1)
@@ -162,22 +166,28 @@ class Rows:
             return outcomes
         end = int(self.end[head]) + int((outcomes == Push.STORED).sum())
         if len(held) and fresh[0, 0] < held[-1, 0]:
-            late = end << REFUSED_BITS | late & ((1 << REFUSED_BITS) - 1)
+            late = end << REFUSED_BITS | late & REFUSED_MASK
         self.write(row, both[cut:], end=end, floor=floor, late=late, seen=int(self.seen[head]))
         return outcomes
 
     def write(self, row: int, entries: Entries, *, end: int, floor: int, late: int, seen: int) -> None:
         """Give a row these entries, oldest first, ending at `end`; the row is BUSY only while it changes."""
-        head, base = row << 3, row * self.places
+        head = row << 3
         self.seen[head] = BUSY
-        places = base + np.arange(end - len(entries), end) % self.places
-        self.pairs[base + end % self.places] = 0  # what was lost is told by the floor from here on
-        self.pairs[places] = np.ascontiguousarray(entries).view(np.complex128)[:, 0]
+        self.two[row * self.places + end % self.places] = 0  # what was lost is told by the floor from here on
+        self._put(row, end - len(entries), entries)
         self.floor[head] = floor
         self.top[head] = max(int(entries[-1, 0]) if len(entries) else 0, floor - 1)
         self.late[head] = late
         self.end[head] = end
         self.seen[head] = seen
+
+    def _put(self, row: int, position: int, entries: Entries) -> None:
+        """Write entries from a position on, round the circle."""
+        base, place = row * self.places, position % self.places
+        straight = min(len(entries), self.places - place)
+        self.two[base + place : base + place + straight] = entries[:straight]
+        self.two[base : base + len(entries) - straight] = entries[straight:]
 
     # ---- taking entries out
 
@@ -197,7 +207,7 @@ class Rows:
         held = np.minimum(end, self.shown)
         places = (rows * self.places)[:, None] + ((end - held)[:, None] + order) % self.places
         ids = self.ids[places]
-        hits = _among(ids, tweets)
+        hits = ids == tweets[0] if len(tweets) == 1 else _among(ids, tweets)
         hits &= order < held[:, None]
         touched = hits.any(axis=1)
         if not touched.any():
@@ -237,11 +247,18 @@ class Rows:
         self.top[at] = np.maximum(self.top.take(at), floor - 1)
         self.floor[at] = np.maximum(self.floor.take(at), floor)
 
+    def lowest_of(self, row: int) -> int:
+        """`lowest` of one row."""
+        return int(self.lowest(np.array([row]))[0])
+
     def entries(self, row: int) -> Entries:
         """A copy of what one row shows, oldest first."""
-        end = int(self.end[row << 3])
-        places = row * self.places + np.arange(max(0, end - self.shown), end) % self.places
-        return self.pairs[places].view(np.int64).reshape(-1, 2)
+        end, base = int(self.end[row << 3]), row * self.places
+        first = max(0, end - self.shown)
+        left, right = base + first % self.places, base + end % self.places
+        if left <= right:
+            return self.two[left:right].copy()
+        return np.concatenate([self.two[left : base + self.places], self.two[base:right]])
 
 
 def _among(ids: Ids, held: Ids) -> npt.NDArray[np.bool_]:

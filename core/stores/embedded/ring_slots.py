@@ -17,7 +17,7 @@ from .ring_rows import ABSENT, Rows
 if TYPE_CHECKING:
     from ...model import Ids
 
-GROW_MIN = 64  # rows; otherwise an eighth of what there is
+GROW_MIN, GROW_PART = 64, 32  # rows; otherwise this part of what there is: allotted and unused space stays below 4 %
 PAGE_BITS = SLOT_PAGE.bit_length() - 1
 
 
@@ -69,7 +69,7 @@ class Slots:
         again = self._given_up(count - (rows - used), cutoff, keep)
         fresh = count - len(again)
         if used + fresh > rows:
-            self._file.grow(max(GROW_MIN, rows // 8, used + fresh - rows))
+            self._file.grow(max(GROW_MIN, rows // GROW_PART, used + fresh - rows))
         header[H_ROWS_USED] = used + fresh
         return np.concatenate([np.arange(used, used + fresh), again])
 
