@@ -98,7 +98,7 @@ class Group(_Everywhere, click.Group):
     command_class = Command
     group_class = type
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, _ctx: click.Context) -> list[str]:
         """In the order in which they are written."""
         return list(self.commands)
 
@@ -148,10 +148,6 @@ class LazyGroup(Group):
         for section in dict.fromkeys(entry.section for entry in self.entries.values()):
             with formatter.section(section):
                 formatter.write_dl([(name, one.summary) for name, one in self.entries.items() if one.section == section])
-
-    def format_globals(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Global options, before or after the command"):
-            formatter.write_dl([record for param in GLOBAL_OPTIONS if (record := param.get_help_record(ctx))])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         named = [CompletionItem(name, help=one.summary) for name, one in self.entries.items() if name.startswith(incomplete)]

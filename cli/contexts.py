@@ -85,42 +85,52 @@ def holder(invocation: Invocation) -> str:
 
 
 def perform(
-    invocation: Invocation, act: Callable[[World], Awaitable[T]], *, writes: bool = False, create: bool = True
+    invocation: Invocation, act: Callable[[World], Awaitable[T]], *, writes: bool = False, restartable: bool = False, create: bool = True
 ) -> T:
-    """Open the world, do it, see to the events that it caused, close, and return what came of it.
+    """Open the world, do it, see to the events that it caused if it `writes`, close, and return what came of it.
 
-    Ctrl-C before anything was written is a `KeyboardInterrupt`. A write under way is finished first; Ctrl-C is `Stopped`
-    then, since the write stands and its events are still to be handled.
+    Ctrl-C before anything was written is a `KeyboardInterrupt`; after that it is `Stopped`. A write under way is finished
+    first, unless it is `restartable`: that one goes on where it stopped when it is called again.
     """
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.INFO if invocation.verbose else logging.WARNING)
     written = _Written()
     try:
-        return asyncio.run(_perform(invocation, act, written, writes=writes, create=create))
+        return asyncio.run(_perform(invocation, act, written, writes=writes, restartable=restartable, create=create))
     except KeyboardInterrupt:
         if not written.stands:
             raise
-        meaning = "What was written stands. Its events are handled by the next command, worker or server."
-        raise Stopped("stopped after the write", meaning=meaning, try_="twit worker --until-idle") from None
+        raise _stopped(invocation, finished=not restartable or written.whole) from None
 
 
 @dataclass
 class _Written:
-    """Whether something durable was done."""
+    """Whether something durable was done, and whether that was all."""
 
     stands: bool = False
+    whole: bool = False
 
 
 async def _perform(
-    invocation: Invocation, act: Callable[[World], Awaitable[T]], written: _Written, *, writes: bool, create: bool
+    invocation: Invocation, act: Callable[[World], Awaitable[T]], written: _Written, *, writes: bool, restartable: bool, create: bool
 ) -> T:
     async with open_world(invocation, create=create) as world:
         if not writes:
             return await act(world)
         before = await world.stores.log.tail()
-        result = await _finished(act(world), written)
+        result = await (_begun(world, act, written, before) if restartable else _finished(act(world), written))
         if not await world.twit.workers.drain(own_only_until=before):
             invocation.terminal.detail("another process handles the events of this")
         return result
+
+
+async def _begun(world: World, act: Callable[[World], Awaitable[T]], written: _Written, before: int) -> T:
+    """Cancelled, it stops where it stands, which may be in the middle."""
+    try:
+        result = await act(world)
+    finally:
+        written.stands = await world.stores.log.tail() > before
+    written.whole = True
+    return result
 
 
 async def _finished(act: Awaitable[T], written: _Written) -> T:
@@ -134,3 +144,11 @@ async def _finished(act: Awaitable[T], written: _Written) -> T:
         raise
     written.stands = True
     return result
+
+
+def _stopped(invocation: Invocation, *, finished: bool) -> Stopped:
+    if finished:
+        meaning = "What was written stands. Its events are handled by the next command, worker or server."
+        return Stopped("stopped after the write", meaning=meaning, try_="twit worker --until-idle")
+    meaning = "What was written so far stands, and the same command goes on from there."
+    return Stopped("stopped in the middle", meaning=meaning, try_=f"{invocation.command} … again")

@@ -63,7 +63,7 @@ def reference() -> str:
 def commands(group: click.Group = root, path: str = "twit") -> Iterator[tuple[str, click.Command]]:
     """Every command with its path, groups before what is in them."""
     yield path, group
-    context = click.Context(group, info_name=path)
+    context = group.make_context(path, [], resilient_parsing=True)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         if isinstance(command, click.Group):

@@ -8,7 +8,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from .command import Entry, LazyGroup
+import click
+
+from .command import GLOBAL_OPTIONS, Entry, LazyGroup
 from .failures import exit_code
 from .invocation import Invocation
 
@@ -44,6 +46,10 @@ COMMANDS = {
 
 class Root(LazyGroup):
     """Ends every run, whatever happened, in one exit code and at most one message."""
+
+    def format_globals(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Global options, before or after the command"):
+            formatter.write_dl([record for param in GLOBAL_OPTIONS if (record := param.get_help_record(ctx))])
 
     def main(  # type: ignore[override]  # always leaves, never returns
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any

@@ -93,6 +93,7 @@ async def _user(world: World, who: Who, before: str, limit: int | None) -> tuple
     from ..core.timelines import USER
 
     user_id = (await person(world.twit, who)).user_id
+    await world.twit.user(user_id, user_id)  # refuses who is deactivated
     page = await world.twit.user_timeline(user_id, user_id, _cursor(before, USER), limit)
     return page, await world.twit.dress(user_id, page.tweets), None
 

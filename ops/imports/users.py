@@ -66,7 +66,7 @@ async def import_users(twit: Twit, path: Path, *, now_ms: int, progress: Progres
         made, stood = await _ensure(twit, list(chunk), bad)
         created, standing = created + made, standing + stood
         progress("accounts", created + standing, len(wanted))
-    return UsersReport(rows=len(rows), created=created, standing=standing, bad_lines=bad.count, bad=tuple(bad.kept))
+    return UsersReport(rows=len(rows), created=created, standing=standing, bad_lines=bad.count, bad=tuple(sorted(bad.kept, key=lambda one: one.number)))
 
 
 async def _ensure(twit: Twit, chunk: list[_Wanted], bad: BadLines) -> tuple[int, int]:

@@ -26,7 +26,7 @@ class Home:
         self.password.write_text(f"{PASSWORD}\n")
         self.env = {"HOME": str(folder), "TWIT_DATA": str(self.data), "XDG_CONFIG_HOME": "", "XDG_DATA_HOME": "", "XDG_STATE_HOME": ""}
 
-    def twit(self, *args: object, input: str | None = None):
+    def twit(self, *args: object, input: str | None = None):  # noqa: A002 - as CliRunner calls it
         """The result, with exit_code, stdout, stderr."""
         return CliRunner(env=self.env).invoke(root, [str(arg) for arg in args], input=input)
 
@@ -42,16 +42,17 @@ class Home:
         command = [sys.executable, "-c", "from twit.cli import main; main()", *map(str, args)]
         return subprocess.Popen(command, env=os.environ | self.env, cwd=self.work, text=True, **(pipes | more))
 
-    def shell(self, *args: object, input: str = "") -> tuple[int, str, str]:
+    def shell(self, *args: object, input: str = "") -> tuple[int, str, str]:  # noqa: A002
         """Exit code, stdout, stderr of such a process."""
         process = self.process(*args)
         out, err = process.communicate(input, timeout=60)
         return process.returncode, out, err
 
     def settle_in(self, names: str = "ada grace") -> None:
-        """People by these names."""
-        for name in names.split():
-            self.ok("user", "create", f"@{name}", "--email", f"{name}@example.org", "--password-file", self.password)
+        """People by these names, who have no password."""
+        people = self.folder / "people.csv"
+        people.write_text("".join(["username,email\n", *(f"{name},{name}@example.org\n" for name in names.split())]))
+        self.ok("import", "users", people)
 
     def post(self, who: str, text: str, *more: object) -> str:
         """A tweet; its id."""

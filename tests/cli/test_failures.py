@@ -8,6 +8,7 @@ import re
 import signal
 import sqlite3
 import time
+from pathlib import Path
 
 import pytest
 
@@ -35,11 +36,10 @@ def test_a_bug_is_1_and_its_traceback_is_in_a_file(home, monkeypatch):
     monkeypatch.setattr(contexts, "data_folder", lambda _: 1 / 0)
     message = failed(home.twit("user", "list"), 1)
     assert "(BUG)" in message
-    file = re.search(r"The traceback is in (\S+)", message)[1]
-    assert file.startswith(str(home.folder / ".local" / "state" / "twit"))
-    with open(file) as text:
-        assert "ZeroDivisionError" in text.read()
-    assert os.stat(file).st_mode & 0o077 == 0
+    file = Path(re.search(r"The traceback is in (\S+)", message)[1])
+    assert file.parent == home.folder / ".local" / "state" / "twit"
+    assert "ZeroDivisionError" in file.read_text()
+    assert file.stat().st_mode & 0o077 == 0
 
 
 def test_a_bug_without_a_place_for_its_file_is_still_told(home, monkeypatch):

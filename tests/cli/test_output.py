@@ -12,7 +12,7 @@ from twit.cli.output import Sheet, shown
 from twit.cli.render import Stream, render
 
 ROWS = [
-    {"id": "1", "user": {"name": "ada"}, "count": 3, "text": "one, two\n\"three\"", "private": True},
+    {"id": "1", "user": {"name": "ada"}, "count": 3, "text": 'one, two\n"three"', "private": True},
     {"id": "22", "user": {"name": "grace"}, "count": 12, "text": None},
 ]
 COLUMNS = {"id": "id", "name": "user.name", "count": "count", "text": "text", "private": "private"}
@@ -28,7 +28,7 @@ def test_json_is_the_document_and_jsonl_its_rows():
 def test_csv_reads_back_with_commas_quotes_and_line_breaks():
     header, one, two = csv.reader(io.StringIO(render(SHEET, "csv")))
     assert header == list(COLUMNS)
-    assert one == ["1", "ada", "3", "one, two\n\"three\"", "yes"]
+    assert one == ["1", "ada", "3", 'one, two\n"three"', "yes"]
     assert two == ["22", "grace", "12", "", ""]
 
 
