@@ -67,6 +67,6 @@ async def raw_row(twit: Twit, reader: int) -> list[list[int]]:
 def plant(twit: Twit, reader: int, entries: list[list[int]], floor: int = 0) -> None:
     """Make the stored row hold these, newest first, unsorted and repeated as they are: what no port would let through."""
     ring = twit.stores.timelines
-    row = ring._row(reader)
+    row = int(ring._slots.locate(np.array([reader]))[0])
     stored = np.array(entries, np.int64).reshape(-1, 2)[::-1]
     ring._rows.write(row, stored, end=len(stored), floor=floor, late=0, seen=int(ring._rows.seen[row << 3]))
