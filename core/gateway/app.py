@@ -26,7 +26,7 @@ from .gate import Gate
 from .inflight import InFlight
 from .metrics import Stats
 from .ratelimits import RateLimiter
-from .route import Route, methods_at
+from .route import methods_at
 from .routes import ROUTES
 from .site import Site
 
@@ -52,7 +52,7 @@ def app_of(site: Site, entropy: Entropy, *, front: bool = True) -> Asgi:
     """Return the ASGI app; without `front` Litestar answers the hot routes too, byte for byte the same."""
     gate = Gate(site, entropy)
     litestar: Any = Litestar(
-        route_handlers=[_handler(gate, route) for route in ROUTES],
+        route_handlers=[_handler(gate, path) for path in dict.fromkeys(route.path for route in ROUTES)],
         exception_handlers={HTTPException: _refusal(gate), Exception: _refusal(gate)},
         openapi_config=None,
         logging_config=None,
@@ -61,20 +61,24 @@ def app_of(site: Site, entropy: Entropy, *, front: bool = True) -> Asgi:
     return Front(gate, ROUTES, litestar) if front else litestar
 
 
-def _handler(gate: Gate, route: Route) -> HTTPRouteHandler:
-    """One entry of the table as Litestar knows it."""
-    methods = [HttpMethod.GET, HttpMethod.HEAD] if route.method == "GET" else [HttpMethod(route.method)]
+def _handler(gate: Gate, path: str) -> HTTPRouteHandler:
+    """All methods of one path as Litestar knows them: it answers OPTIONS for a handler, not for a path."""
+    routes = {route.method: route for route in ROUTES if route.path == path}
+    if "GET" in routes:
+        routes["HEAD"] = routes["GET"]
 
     async def handle(request: Request[Any, Any, Any]) -> ASGIApp:
         params = {name: str(value) for name, value in request.path_params.items()}
+        route = routes[request.scope["method"]]
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             await gate.pass_through(route, params, scope, receive, send)
 
         return answer  # type: ignore[return-value]
 
-    path = route.path.replace("{id}", "{id:str}").replace("{name}", "{name:str}")
-    return HTTPRouteHandler(path, http_method=methods, name=route.name, status_code=200)(handle)
+    methods = [HttpMethod(method) for method in routes]
+    litestar_path = path.replace("{id}", "{id:str}").replace("{name}", "{name:str}")
+    return HTTPRouteHandler(litestar_path, http_method=methods, status_code=200)(handle)
 
 
 def _refusal(gate: Gate) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -57,7 +57,7 @@ class EntitiesOut(msgspec.Struct, gc=False):
 class UnavailableOut(msgspec.Struct, gc=False):
     """Stands where a tweet was that this viewer may not see."""
 
-    unavailable: bool = True
+    unavailable: Literal[True]
 
 
 CHILD_SCHEMA = {"oneOf": [{"$ref": "#/components/schemas/TweetOut"}, {"$ref": "#/components/schemas/UnavailableOut"}]}
@@ -113,7 +113,6 @@ _FLAGS = {(liked, retweeted): b',"liked":%b,"retweeted":%b}' % (liked_is, retwee
           for liked, liked_is in ((False, b"false"), (True, b"true"))
           for retweeted, retweeted_is in ((False, b"false"), (True, b"true"))}  # fmt: skip
 _UNSET_FLAGS = _FLAGS[False, False]
-UNAVAILABLE = b'{"unavailable":true}'
 
 
 def rfc3339(ms: int) -> str:
@@ -143,7 +142,7 @@ def tweet_out(view: TweetView, *, flags: bool = True) -> TweetOut:
 
 def shown_out(view: TweetView | Unavailable) -> TweetOut | UnavailableOut:
     """Return the shape of a place where a tweet is, or was."""
-    return UnavailableOut() if isinstance(view, Unavailable) else tweet_out(view)
+    return UnavailableOut(unavailable=True) if isinstance(view, Unavailable) else tweet_out(view)
 
 
 def encoded(view: TweetView) -> bytes:
@@ -197,7 +196,7 @@ def user_out(user: User, counts: UserCounts, *, own: bool = False) -> UserOut:
 def _child(view: TweetView | Unavailable | None, *, flags: bool) -> TweetOut | UnavailableOut | UnsetType:
     if view is None:
         return UNSET
-    return UnavailableOut() if isinstance(view, Unavailable) else tweet_out(view, flags=flags)
+    return UnavailableOut(unavailable=True) if isinstance(view, Unavailable) else tweet_out(view, flags=flags)
 
 
 def _mentions(tweet: Tweet) -> list[MentionOut]:

@@ -91,16 +91,17 @@ class Fragments:
             await self._resolve()
         if self._recounts:
             self._recount()
-        young = self._young.plain
-        parts = [young.get(tweet.tweet_id) for tweet in tweets]
+        get = self._young.plain.get
+        parts = [get(tweet.tweet_id) for tweet in tweets]
         quoting: dict[int, tuple[int, ...]] = {}
-        if not all(parts):
+        whole = all(parts)
+        if not whole:
             await self._complete(viewer_id, tweets, parts, quoting)
         if viewer_id:
             viewer = await self._caches.viewer(viewer_id)
             if viewer.liked or viewer.retweeted or viewer.retweeted_from or not viewer.liked_whole:
                 await self._flag(viewer, tweets, parts, quoting)
-        return [part for part in parts if part] if None in parts else parts  # type: ignore[return-value]
+        return parts if whole else [part for part in parts if part is not None]  # type: ignore[return-value]
 
     # what makes fragments untrue
     def followed(self, logged: LoggedEvent) -> None:

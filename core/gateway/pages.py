@@ -38,4 +38,8 @@ async def tweets_answer(site: Site, viewer: int, page: TweetPage, *, timeline: b
     end = b'],"next_cursor":%b,"has_more":%b' % (cursor, b"true" if page.has_more else b"false")
     if timeline:
         end += b',"complete_back_to":"%d"' % page.complete_back_to
-    return Answer(200, b'{"tweets":[' + b",".join(parts) + end + b"}")
+    if not parts:
+        return Answer(200, b'{"tweets":[' + end + b"}")
+    parts[0] = b'{"tweets":[' + parts[0]  # on the ends of the list, so that the page is copied once
+    parts[-1] = b"%b%b}" % (parts[-1], end)
+    return Answer(200, b",".join(parts))

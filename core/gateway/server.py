@@ -130,7 +130,7 @@ def _how_are(twit: Twit, consumers: asyncio.Task[None], groups: Sequence[str]) -
 def _bound(host: str, port: int) -> Iterator[socket.socket]:
     """A listening socket; port 0 takes any free one."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named: asyncio sets TCP_NODELAY only then
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
