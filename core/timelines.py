@@ -160,7 +160,7 @@ class HomeTimelines:
 
     async def _walk(self, candidates: Candidates, viewer: Viewer, walk: _Walk, notes: _Notes | None) -> _Shown:
         """Look at runs of candidates until the page is decided."""
-        want = round((walk.limit + walk.window + 1) * SLACK)
+        want = min(round((walk.limit + walk.window + 1) * SLACK), walk.scan_max)
         await candidates.open(self.rows, want)
         brought: set[int] = set()
         if notes is not None:

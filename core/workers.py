@@ -50,6 +50,10 @@ class Workers:
         """Entries fanned out by this process since it started, by outcome."""
         return dict(self._fanout.totals)
 
+    def consumer(self, group: str) -> Consumer:
+        """One group's consumer, to be stepped by hand: the caller must be the only one who runs it."""
+        return self._consumers[group]
+
     def states(self) -> dict[str, str]:
         """Each group in this process: "ok", "elsewhere" (another process has it), "stopped", or the error it retries after."""
         states = dict(self._states)
