@@ -62,7 +62,7 @@ class Progress:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Drawn
 
-        console = Console(file=sys.stderr, no_color=not self._color)
+        console = Console(file=sys.stderr, no_color=not self._color, force_terminal=True)
         columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         bar = Drawn(*columns, console=console, transient=True)
         bar.add_task(self._what, total=self._total)

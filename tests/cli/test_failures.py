@@ -144,8 +144,9 @@ def test_interrupted_during_a_write_it_is_finished_and_told_as_75(home, monkeypa
         os.kill(os.getpid(), signal.SIGINT)
         await world.twit.sign_up("ada", "ada@example.org", "correct horse")
 
-    with pytest.raises(errors.Stopped) as caught:
+    with pytest.raises((errors.Stopped, KeyboardInterrupt)) as caught:
         contexts.perform(Invocation(), act, writes=True)
+    assert isinstance(caught.value, errors.Stopped)
     assert (caught.value.exit_code, "--until-idle" in caught.value.try_) == (75, True)
     assert home.ok("user", "list", "-o", "name") == "ada\n"
 
@@ -182,3 +183,29 @@ def test_json_on_stdout_stays_json_when_others_warn(town):
     result = town.twit("user", "show", "@ada", "-o", "json")
     assert json.loads(result.stdout)["username"] == "ada"
     assert "warning:" in result.stderr
+
+
+def test_what_can_be_restarted_stops_in_the_middle_with_75(home, monkeypatch):
+    monkeypatch.setenv("TWIT_DATA", str(home.data))
+
+    async def act(world):
+        await world.twit.sign_up("ada", "ada@example.org", "correct horse")
+        os.kill(os.getpid(), signal.SIGINT)
+        await world.clock.sleep(60)
+
+    with pytest.raises((errors.Stopped, KeyboardInterrupt)) as caught:
+        contexts.perform(Invocation(), act, writes=True, restartable=True)
+    assert isinstance(caught.value, errors.Stopped)
+    assert (caught.value.exit_code, caught.value.try_) == (75, "twit … again")
+
+
+def test_what_can_be_restarted_and_wrote_nothing_was_merely_interrupted(home, monkeypatch):
+    monkeypatch.setenv("TWIT_DATA", str(home.data))
+
+    async def act(world):
+        os.kill(os.getpid(), signal.SIGINT)
+        await world.clock.sleep(60)
+
+    with pytest.raises((errors.Stopped, KeyboardInterrupt)) as caught:
+        contexts.perform(Invocation(), act, writes=True, restartable=True)
+    assert isinstance(caught.value, KeyboardInterrupt)
