@@ -6,6 +6,7 @@ would be kept after it is not kept. Nothing here decides who sees what, and noth
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from operator import neg
@@ -58,6 +59,7 @@ class Caches:
         self.odd: set[int] = set()  # people known or suspected to be otherwise; every author in `facts` is in one of the two
         self.pulled_modes: dict[int, AuthorMode] | None = None
         self._viewer_loaded_ms: dict[int, int] = {}  # of viewers with unmerged follows
+        self._loading: dict[int, tuple[int, asyncio.Future[Viewer | None]]] = {}
         self.loads = 0  # store calls made to fill
         self._coherence = Coherence(stores.log, limits, clock, self)
 
@@ -153,20 +155,18 @@ class Caches:
 
     async def viewer(self, user_id: int) -> Viewer:
         """How this user sees the others; user 0 is nobody."""
-        viewer = self.viewer_cache.get(user_id)
-        if viewer is not None and not (viewer.unmerged and self._aged(user_id)):
-            return viewer
-        if user_id == 0:
-            return NOBODY
-        modes = await self.pulled()
-        moment = self.moment
-        self.loads += 4
-        viewer = await load_viewer(self._stores, self._limits, user_id, modes)
-        if moment == self.moment:
-            self.viewer_cache[user_id] = viewer
-            if viewer.unmerged:
-                self._viewer_loaded_ms[user_id] = self._clock.now_ms()
-        return viewer
+        while True:
+            viewer = self.viewer_cache.get(user_id)
+            if viewer is not None and not (viewer.unmerged and self._aged(user_id)):
+                return viewer
+            if user_id == 0:
+                return NOBODY
+            moment, loading = self._loading.get(user_id, (-1, None))
+            if loading is None or moment != self.moment:
+                return await self._load_viewer(user_id)
+            viewer = await asyncio.shield(loading)
+            if viewer is not None:
+                return viewer
 
     async def pulled(self) -> dict[int, AuthorMode]:
         """All authors that are not pushed, with their modes."""
@@ -240,6 +240,26 @@ class Caches:
         for user_id in user_ids:
             self.viewer_cache.drop(user_id)
             self._viewer_loaded_ms.pop(user_id, None)
+
+    async def _load_viewer(self, user_id: int) -> Viewer:
+        """Read a viewer while others who ask for him wait."""
+        loading: asyncio.Future[Viewer | None] = asyncio.get_running_loop().create_future()
+        moment = self.moment
+        here = self._loading[user_id] = moment, loading
+        viewer = None
+        try:
+            modes = await self.pulled()
+            self.loads += 4
+            viewer = await load_viewer(self._stores, self._limits, user_id, modes)
+            if moment == self.moment:
+                self.viewer_cache[user_id] = viewer
+                if viewer.unmerged:
+                    self._viewer_loaded_ms[user_id] = self._clock.now_ms()
+            return viewer
+        finally:
+            loading.set_result(viewer)
+            if self._loading.get(user_id) is here:
+                del self._loading[user_id]
 
     def _aged(self, user_id: int) -> bool:
         return self._clock.now_ms() - self._viewer_loaded_ms.get(user_id, 0) >= UNMERGED_RELOAD_MS
