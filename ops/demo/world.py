@@ -68,7 +68,8 @@ def _tweets(
     rng: np.random.Generator, names: list[str], popular: npt.NDArray[np.int64], weights: npt.NDArray[np.float64], now_ms: int,
 ) -> list[Tweet]:
     moments = np.sort(rng.integers(now_ms - DAY_MS, now_ms, TWEETS))
-    authors = popular[rng.choice(PEOPLE, TWEETS, p=weights)]
+    talk = np.sqrt(weights)  # the followed talk more than others, but not as much more as they are followed
+    authors = popular[rng.choice(PEOPLE, TWEETS, p=talk / talk.sum())]
     authors[::400] = STAR
     kinds = rng.choice(4, TWEETS, p=[0.55, 0.25, 0.15, 0.05])  # original, reply, retweet, quote
     back = rng.geometric(0.02, TWEETS)  # how many originals or replies back the one lies that is answered
