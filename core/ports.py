@@ -284,7 +284,8 @@ class EventLog(Protocol):
         """How far behind each group is. `owner` holds the lease that is named like the group."""
 
     async def trim(self, before_ms: int, groups: Sequence[str]) -> int:
-        """Drop events older than `before_ms` that every one of `groups` has passed; returns how many."""
+        """Drop the oldest events, as far as all are older than `before_ms` and every one of `groups` has passed them and done
+        the work they caused, and the accounts of delivery with them; returns how many events."""
 
 
 class WorkLog(Protocol):
@@ -297,7 +298,7 @@ class WorkLog(Protocol):
         """Continuations not done, oldest first."""
 
     async def deliveries(self, tweets: Sequence[int]) -> list[list[Delivery]]:
-        """Accounts of each tweet, in order of batch."""
+        """Accounts of each tweet, in order of batch; kept as long as the events that caused them (`EventLog.trim`)."""
 
     async def park(self, group: str, logged: LoggedEvent, error: str, at_ms: int) -> None:
         """Put an event out of the way; the group's offset is moved by `advance`."""

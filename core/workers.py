@@ -24,7 +24,7 @@ from .ports import Lease, Stores
 GROUPS = ("social", "fanout")
 LEASE_RETRY_S = 0.5  # how soon a dead holder's group is taken over
 WAIT_S = 1.0  # one wait for events; also how soon a stop is noticed at the latest
-TRIM_EVERY_MS = 3_600_000
+TRIM_EVERY_MS = 60_000  # little at a time
 OWN_EVENTS_MAX = 10_000  # of one command: more than that is not a command but a backlog
 
 log = logging.getLogger(__name__)
@@ -132,10 +132,10 @@ class Workers:
         stopped = asyncio.ensure_future(stop.wait())
         try:
             while not stop.is_set():
+                await self._trim()
                 if await consumer.step():
                     await asyncio.sleep(0)  # stores may answer without waiting: the gateway must have its turn
                 else:
-                    await self._trim()
                     await self._wait(consumer, stopped)
             async with asyncio.timeout(self._limits.store_timeout_ms / 1_000):
                 await consumer.close()
@@ -145,7 +145,7 @@ class Workers:
             stopped.cancel()
 
     async def _trim(self) -> None:
-        """Drop old events that everybody has passed, now and then, when there is nothing else to do."""
+        """Drop old events that everybody has passed, now and then, busy or not: what is kept must have a bound."""
         now_ms = self._clock.now_ms()
         if now_ms >= self._trim_at_ms:
             self._trim_at_ms = now_ms + TRIM_EVERY_MS

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from twit.core.model import Event, EventKind, GroupLag, Progress, Work, WorkVerb
+from twit.core.model import Delivery, Event, EventKind, GroupLag, Progress, Work, WorkVerb
 from twit.core.ports import Stores
 
 LONG_S = 600.0  # beyond the time that a test may take
@@ -134,6 +134,41 @@ async def test_trim_spares_what_is_young(stores: Stores) -> None:
     await stores.work.advance([Progress(group="social", offset=2)])
     assert await stores.log.trim(200, ["social"]) == 1
     assert [one.event.key for one in await stores.log.read(0, 100)] == [2]
+
+
+async def test_trim_spares_an_old_event_that_came_after_a_young_one(stores: Stores) -> None:
+    """Appended anew, as a parked event is: whoever follows the log has not read it, whatever its date."""
+    await stores.log.append([event(1, at_ms=100), event(2, at_ms=900), event(3, at_ms=100)])
+    await stores.work.advance([Progress(group="social", offset=3)])
+    assert await stores.log.trim(500, ["social"]) == 1
+    assert [one.event.key for one in await stores.log.read(0, 100)] == [2, 3]
+
+
+async def test_trim_spares_an_event_whose_work_is_not_done(stores: Stores) -> None:
+    await stores.log.append([event(key) for key in range(1, 6)])
+    work = Work(work_id=3, verb=WorkVerb.PUSH, author=1, tweet=2, created_ms=300)
+    await stores.work.advance([Progress(group="fanout", offset=5, put=(work,))])
+    assert await stores.log.trim(1_000, ["fanout"]) == 2
+    await stores.work.advance([Progress(group="fanout", offset=5, done=(3,))])
+    assert await stores.log.trim(1_000, ["fanout"]) == 3
+
+
+async def test_accounts_of_delivery_go_with_the_events_that_caused_them(stores: Stores) -> None:
+    old, young = (
+        Event(kind=EventKind.TWEET_CREATED, key=1, actor=1, tweet=tweet, at_ms=at_ms) for tweet, at_ms in ((50, 100), (60, 900))
+    )
+    await stores.log.append([old, young])
+    accounts = tuple(Delivery(tweet=tweet, batch=batch, attempted=1, stored=1) for tweet in (50, 60) for batch in (0, 1))
+    await stores.work.advance([Progress(group="fanout", offset=2, deliveries=accounts)])
+    assert await stores.log.trim(500, ["fanout"]) == 1
+    assert await stores.work.deliveries([50, 60]) == [[], list(accounts[2:])]
+
+
+async def test_trim_of_more_than_one_commit_of_events(stores: Stores) -> None:
+    await stores.log.append([event(key) for key in range(2_500)])
+    await stores.work.advance([Progress(group="social", offset=2_500)])
+    assert await stores.log.trim(1_000, ["social"]) == 2_500
+    assert await stores.log.read(0, 10) == []
 
 
 async def test_offsets_go_on_rising_after_everything_was_trimmed(stores: Stores) -> None:

@@ -4,6 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from twit.core.errors import StoreError
 from twit.core.model import Event, EventKind, IdempotencyKey, NewTweet, PutOutcome, PutStatus, Tweet, TweetCounts, UserCounts
 
 ADA, BOB, CLEO = 1, 2, 3
@@ -144,6 +145,19 @@ async def test_a_tweet_put_again_after_its_delete_stays_deleted(stores):
     assert (await stores.tweets.put([new(10)]))[0].status is PutStatus.REPEATED
     assert (await stores.tweets.get([10]))[0].deleted
     assert await stores.accounts.counts([ADA]) == [UserCounts()]
+
+
+async def test_another_tweet_under_an_id_that_is_taken_is_refused_and_never_passed_off_as_a_repeat(stores):
+    await stores.tweets.put([new(10, text="first"), new(20)])
+    for other in (new(10, BOB, text="first"), new(10, text="second"), retweet(10, BOB, 20)):
+        with pytest.raises(StoreError) as refused:
+            await stores.tweets.put([new(11), other])
+        assert refused.value.code == "TWEET_ID_TAKEN"
+    assert await stores.tweets.get([10, 11]) == [new(10, text="first").tweet, None]
+    await delete(stores, 10)
+    with pytest.raises(StoreError):
+        await stores.tweets.put([new(10, BOB)])
+    assert await events_of(stores) == [10, 20]
 
 
 # reading

@@ -10,10 +10,11 @@ import asyncio
 import sqlite3
 from collections.abc import Sequence
 from functools import partial
+from itertools import takewhile
 
 import msgspec
 
-from ...model import Event, GroupLag, LoggedEvent
+from ...model import Event, EventKind, GroupLag, LoggedEvent
 from .db import Database
 from .leases import FileLeases
 
@@ -25,7 +26,7 @@ CREATE TABLE IF NOT EXISTS consumer_groups (name TEXT PRIMARY KEY, offset INTEGE
 """
 
 POLL_S = 0.025  # other processes' appends are found within this; our own wake at once
-TRIM_AT_ONCE = 5_000  # events deleted in one commit: other writers get their turn between
+TRIM_AT_ONCE = 1_000  # events deleted in one commit: other writers get their turn between
 
 _LAST = "SELECT coalesce((SELECT max(offset) FROM events), (SELECT highest FROM events_trimmed))"
 
@@ -92,10 +93,12 @@ class SqliteEventLog:
         return [await self._lag(group, now_ms) for group in groups]
 
     async def trim(self, before_ms: int, groups: Sequence[str]) -> int:
-        passed = min((self._offset(group) for group in groups), default=await self.tail())
-        trimmed, after = 0, 0
+        places = [self._offset(group) for group in groups]
+        work = [self._first_work(group) for group in groups]
+        passed = min((*places, *(first - 1 for first in work if first)), default=await self.tail())
+        trimmed = 0
         while True:
-            count, after = await self._db.writer.run(partial(_trim, after=after, passed=passed, before_ms=before_ms))
+            count = await self._db.writer.run(partial(_trim, passed=passed, before_ms=before_ms), long=True)
             trimmed += count
             if count < TRIM_AT_ONCE:
                 return trimmed
@@ -103,6 +106,11 @@ class SqliteEventLog:
     def _offset(self, group: str) -> int:
         found = self._db.row("SELECT offset FROM consumer_groups WHERE name = ?", (group,))
         return int(found[0]) if found else 0
+
+    def _first_work(self, group: str) -> int:
+        """The event that caused the oldest piece of work that is not done; 0 for none."""
+        (found,) = self._db.row("SELECT min(work_id) FROM work WHERE consumer_group = ?", (group,))
+        return int(found or 0)
 
     async def _lag(self, group: str, now_ms: int) -> GroupLag:
         offset = self._offset(group)
@@ -147,15 +155,22 @@ def _finish(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-def _trim(conn: sqlite3.Connection, *, after: int, passed: int, before_ms: int) -> tuple[int, int]:
-    """Delete the next passed and old events; returns how many and the last one's offset."""
+def _trim(conn: sqlite3.Connection, *, passed: int, before_ms: int) -> int:
+    """Delete the oldest events, up to the first that is young or not passed, with their accounts of delivery; returns how many.
+
+    Never from between younger ones: an event that was appended anew has an old date, and not everybody has read it."""
     rows = conn.execute(
-        "SELECT offset FROM events WHERE offset > ? AND offset <= ? AND at_ms < ? ORDER BY offset LIMIT ?",
-        (after, passed, before_ms, TRIM_AT_ONCE),
+        "SELECT offset, at_ms, payload FROM events WHERE offset <= ? ORDER BY offset LIMIT ?", (passed, TRIM_AT_ONCE)
     ).fetchall()
-    if not rows:
-        return 0, after
-    conn.executemany("DELETE FROM events WHERE offset = ?", rows)
-    (last,) = rows[-1]
+    old = [(offset, payload) for offset, _, payload in takewhile(lambda row: row[1] < before_ms, rows)]
+    if not old:
+        return 0
+    last = old[-1][0]
+    conn.execute("DELETE FROM events WHERE offset <= ?", (last,))
     conn.execute("UPDATE events_trimmed SET highest = max(highest, ?)", (last,))
-    return len(rows), last
+    events = [decode(payload) for _, payload in old]
+    conn.executemany(
+        "DELETE FROM deliveries WHERE tweet = ?",
+        [(event.tweet,) for event in events if event.kind is EventKind.TWEET_CREATED],
+    )
+    return len(old)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from ...errors import StoreError
 from ...model import Event, IdempotencyKey, NewTweet, PutOutcome, PutStatus, Tweet
 from . import accounts, engagement
 from .db import Database, listed
@@ -147,6 +148,8 @@ def _put_one(conn: sqlite3.Connection, new: NewTweet, now_ms: int) -> PutOutcome
             return earlier
     if not conn.execute(_INSERT, _row(tweet)).rowcount:
         standing = conn.execute(_RETWEET_BY, (tweet.author_id, tweet.retweet_of)).fetchone() if tweet.retweet_of else None
+        if not standing:
+            _check_same(conn, tweet)
         return PutOutcome(PutStatus.REPEATED, standing[0] if standing else tweet.tweet_id)
     _count(conn, [(tweet.author_id, tweet.reply_to, tweet.retweet_of, tweet.quote_of)], 1)
     if new.events:
@@ -154,6 +157,17 @@ def _put_one(conn: sqlite3.Connection, new: NewTweet, now_ms: int) -> PutOutcome
     if key is not None:
         _keep(conn, key, tweet.tweet_id, now_ms)
     return PutOutcome(PutStatus.STORED, tweet.tweet_id)
+
+
+def _check_same(conn: sqlite3.Connection, tweet: Tweet) -> None:
+    """A tweet put twice is the same tweet. Another one under its id must not be taken for it: a clock that was set back gives
+    a process the ids of one that died."""
+    there = _tweet(conn.execute("SELECT * FROM tweets WHERE tweet_id = ?", (tweet.tweet_id,)).fetchone())
+    if there.deleted:
+        tweet = msgspec.structs.replace(tweet, text="", hashtags=(), mentions=(), mention_names=(), urls=(), media=(), deleted=True)
+    if there != tweet:
+        what = f"tweet id {tweet.tweet_id} is taken by another tweet"
+        raise StoreError(what, code="TWEET_ID_TAKEN", meaning="the clock was set back; nothing was written", try_="again")
 
 
 def _earlier(conn: sqlite3.Connection, key: IdempotencyKey, now_ms: int) -> PutOutcome | None:
