@@ -116,5 +116,5 @@ def show_report(report: Any, line: str) -> None:
         terminal().warn(f"line {bad['number']} skipped: {bad['reason']}")
     if row["bad_lines"] > len(row["bad"]):
         terminal().warn(f"and {row['bad_lines'] - len(row['bad'])} more")
-    sheet: Sheet = state_sheet(row, line, "rows")
+    sheet: Sheet = state_sheet(row, line, next(iter(row)))
     terminal().show(sheet)

@@ -38,7 +38,7 @@ OTHERS = [
 ]  # fmt: skip
 
 
-def refused(home, args, codes):
+def check_refused(home, args, codes):
     args = [str(home.password) if arg == "PASSWORD" else arg for arg in args]
     result = home.twit(*args)
     assert result.exit_code in codes, (args, result.output)
@@ -50,29 +50,29 @@ def refused(home, args, codes):
 @pytest.mark.parametrize("command", PEOPLE, ids=" ".join)
 def test_people_who_cannot_be_are_refused_before_anything_is_opened(home, command):
     for wrong in WRONG_PEOPLE:
-        refused(home, [part.format(wrong) for part in command], {2})
+        check_refused(home, [part.format(wrong) for part in command], {2})
     assert not home.data.exists()
 
 
 @pytest.mark.parametrize("command", [one for one in PEOPLE if one[1] != "create"], ids=" ".join)
 def test_people_who_are_not_there_are_refused(town, command):
     for absent in ("@nobody", "999"):
-        refused(town, [part.format(absent) for part in command], {3})
+        check_refused(town, [part.format(absent) for part in command], {3})
 
 
 @pytest.mark.parametrize("command", IDS, ids=" ".join)
 def test_tweets_that_cannot_be_and_that_are_not_there_are_refused(town, command):
     for wrong in WRONG_IDS:
-        refused(town, [part.format(wrong) for part in command], {2})
+        check_refused(town, [part.format(wrong) for part in command], {2})
     before = town.ok("export", "tweets")
     if command[0] not in {"unlike", "unretweet"}:
-        refused(town, [part.format(ONE) for part in command], {3})
+        check_refused(town, [part.format(ONE) for part in command], {3})
     assert town.ok("export", "tweets") == before
 
 
 @pytest.mark.parametrize("command", OTHERS, ids=lambda command: " ".join(command)[:60].encode("ascii", "replace").decode())
 def test_other_values_that_do_not_fit_are_refused(town, command):
-    refused(town, command, {2, 3})
+    check_refused(town, command, {2, 3})
 
 
 def test_every_command_was_tried_with_bad_input():

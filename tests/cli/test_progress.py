@@ -42,12 +42,16 @@ def test_nothing_done_yet_is_no_division_by_zero():
 
 
 def test_what_goes_wrong_while_telling_is_not_the_works_affair(seconds):
-    def fails(_text):
+    told = []
+
+    def fails(text):
+        told.append(text)
         raise OSError("the terminal is gone")
 
     with Progress(fails, "x", 10, live=False, color=False) as bar:
         seconds[0] = 11
         bar.update(5)
+    assert len(told) == 1
 
 
 def test_on_a_terminal_it_is_a_bar(monkeypatch):
