@@ -62,6 +62,7 @@ async def _store(twit: Twit, world: World, now_ms: int) -> None:
         await twit.stores.graph.follow(
             [NewFollow(follower=a, followee=b, merged=True, created_ms=now_ms) for a, b in chunk], twit.limits.following_max,
         )
+    for chunk in batches(sorted(pairs, key=lambda edge: edge[1]), 20_000):  # each packed list is written once
         await twit.stores.graph.carry(chunk)
     await twit.stores.log.append([Event(kind=EventKind.MODE_CHECK, key=STAR, actor=STAR, at_ms=now_ms)])
     for tweets in batches(world.tweets, 4_000):
