@@ -13,6 +13,7 @@ import numpy as np
 
 from .clock import Clock
 from .entropy import Chance
+from .errors import StoreFull
 from .limits import Limits
 from .model import Mark, Row, RowState
 from .ports import Stores
@@ -53,7 +54,10 @@ class Rows:
                 await self._timelines.touch(_one(reader), now)
             return Found(row, "complete", 1)
         if reader not in self._building and not self._another_builds(row, now):
-            await self._build_alone(reader)
+            try:
+                await self._build_alone(reader)
+            except StoreFull:  # no room for a cache is no reason not to answer
+                return Found(None, "uncached", 3)
             row = await self._timelines.read(reader, before, limit, self._clock.now_ms())
             return Found(row, "rebuilt", 5) if row.state is RowState.COMPLETE else Found(None, "uncached", 5)
         return await self._wait(reader, before, limit)

@@ -176,7 +176,9 @@ def translated(error: sqlite3.Error, path: Path | str = "") -> StoreError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     at = f"{path}: " if path else ""
     kind, meaning, try_ = _MEANS.get(code, (StoreError, "the database refused the request", ""))
-    if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM} or isinstance(error, sqlite3.ProgrammingError):
+    if code == sqlite3.SQLITE_IOERR:
+        kind, meaning, try_ = StoreDown, "the disk failed, or a quota is used up", "look at the disk and its quota, then repeat"
+    if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM} or isinstance(error, sqlite3.ProgrammingError):
         kind, meaning, try_ = StoreDown, "the database is not open", "check the folder, its rights and its disk"
     return kind(f"{at}{error}", meaning=meaning, try_=try_)
 
