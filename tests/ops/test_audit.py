@@ -188,6 +188,8 @@ async def test_the_naive_page_agrees_with_the_service_over_every_relation(villag
     await village.post(village.ben, "to ada", reply_to=village.posted[0].tweet_id)
     await village.block(village.eve, village.ada)
     await village.post(village.dee, "hello @eve")
+    fay = await builders.make_user(village, "fay")
+    await village.retweet(village.dee, (await village.post(fay, "unheard of")).tweet_id)
     await village.follow(village.ada, village.dee, retweets=False)
     await village.update_profile(village.ben, {"is_private": True})
     await builders.settle(village)
