@@ -195,7 +195,7 @@ class Compared:
 
 @given(shown=st.sampled_from([1, 2, 5, 30]), operations=st.lists(operation, max_size=40))
 @example(shown=2, operations=[("open", [1]), ("next", [1], 4), ("mark", 1), ("push", [1], [103], 0), ("replace", 1, 0, set(), 0)])
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_whatever_happens_a_row_says_what_the_model_says(shown, operations):
     async def scenario(folder):
         compared = Compared(folder, shown)

@@ -72,7 +72,7 @@ class RingTimelines:
             rows = self._slots.locate(readers)
             seen = self._rows.seen.take(rows << 3)
             live = seen >= cutoff
-            if live.all():
+            if live.all():  # lost rows (BUSY) are not
                 return self._push(entries, rows, floor)
             outcomes = np.empty((len(entries), len(rows)), np.uint8)
             outcomes[:, ~live] = np.where(seen[~live] > ABSENT, Push.INACTIVE, Push.NOT_RESIDENT)

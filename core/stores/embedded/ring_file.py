@@ -55,6 +55,7 @@ _libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_
 _libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 _PROT_READ_WRITE, _MAP_SHARED, _MAP_FAILED = 3, 1, ctypes.c_void_p(-1).value
 _SPINS, _SPIN_S, _WAIT_S = 40, 0.000_05, 0.001
+_FAULTS_MAX = 20
 
 
 class MappedFile:
@@ -126,7 +127,7 @@ class RingFile:
 
     def _enter(self) -> None:
         fault = ""
-        for _ in range(max(1, self.timeout_ms // 10)):
+        for tries in range(max(1, self.timeout_ms // 10)):
             if _flock(self.ring.fd, fcntl.LOCK_EX):
                 self._repair()
                 fcntl.flock(self.ring.fd, fcntl.LOCK_SH)
@@ -138,6 +139,8 @@ class RingFile:
                     self.header[H_CLEAN] = 0
                     return
                 fcntl.flock(self.ring.fd, fcntl.LOCK_UN)
+                if tries >= _FAULTS_MAX:
+                    break  # not somebody who is about to leave
             time.sleep(0.01)
         if fault:
             raise StoreCorrupt(f"the ring is open in another process and {fault}", try_="give both processes the same limits and version")
