@@ -70,7 +70,7 @@ class Account:
             elif said.again:
                 self.unsure.append(act)
             else:
-                assert act.verb != "delete", f"{act} was refused"
+                assert act.verb != "delete" or act.of in self.model.gone, f"{act} was refused"
                 self.refused += 1
         elif said.aimed:
             self.aims[said.aimed.partition(":")[0]] += 1

@@ -14,6 +14,7 @@ from itertools import takewhile
 
 import msgspec
 
+from ...errors import StoreCorrupt
 from ...model import Event, EventKind, GroupLag, LoggedEvent
 from .db import Database
 from .leases import FileLeases
@@ -70,7 +71,11 @@ class SqliteEventLog:
 
     async def read(self, after: int, limit: int) -> list[LoggedEvent]:
         rows = self._db.rows("SELECT offset, payload FROM events WHERE offset > ? ORDER BY offset LIMIT ?", (after, limit))
-        return [LoggedEvent(offset, decode(payload)) for offset, payload in rows]
+        try:
+            return [LoggedEvent(offset, decode(payload)) for offset, payload in rows]
+        except msgspec.DecodeError as error:
+            what = f"an event past {after} cannot be read: {error}"
+            raise StoreCorrupt(what, meaning="it is damaged, or a newer build wrote it") from error
 
     async def tail(self) -> int:
         (tail,) = self._db.row(_LAST)
