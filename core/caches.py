@@ -254,6 +254,8 @@ class Caches:
             if moment == self.moment:
                 self.viewer_cache[user_id] = viewer
                 if viewer.unmerged:
+                    if len(self._viewer_loaded_ms) >= self._limits.cached_viewers_max:
+                        self._viewer_loaded_ms.clear()
                     self._viewer_loaded_ms[user_id] = self._clock.now_ms()
             return viewer
         finally:

@@ -6,7 +6,8 @@ Every handler makes things agree with the truth as it is now, so an event handle
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,8 +15,11 @@ from .caches import Caches
 from .clock import Clock
 from .consumer import Done
 from .limits import Limits
-from .model import Carried, Event, EventKind, FanoutMode, LoggedEvent, RowState, Work
+from .model import AuthorMode, Carried, Event, EventKind, FanoutMode, LoggedEvent, RowState, Work
 from .ports import Stores
+
+if TYPE_CHECKING:
+    from .model import Entries
 
 _EDGE_KINDS = frozenset((EventKind.FOLLOWED, EventKind.UNFOLLOWED))
 
@@ -25,7 +29,11 @@ class Carrier:
 
     group = "social"
 
-    def __init__(self, stores: Stores, limits: Limits, clock: Clock, caches: Caches) -> None:
+    def __init__(
+        self, stores: Stores, limits: Limits, clock: Clock, caches: Caches, *, carried: Callable[[Iterable[int]], None]
+    ) -> None:
+        """`carried` is told whose follower lists moved."""
+        self._tell = carried
         self._stores = stores
         self._limits = limits
         self._clock = clock
@@ -44,6 +52,7 @@ class Carrier:
         if edges:
             pairs = [(logged.event.actor, logged.event.target) for logged in edges]
             carried = await self._stores.graph.carry(pairs)
+            self._tell(followee for _, followee in pairs)
             self._carried = dict(zip((logged.offset for logged in edges), carried, strict=True))
             followers = list({follower: None for follower, _ in pairs})
             followings = await self._stores.graph.following(followers)
@@ -84,9 +93,25 @@ class Carrier:
             entries = (await self._stores.tweets.by_authors((followee,), limit=limit + 1))[0]
             floor = int(entries[limit - 1, 0]) if len(entries) > limit else 0
             if len(entries):
-                newest = np.ascontiguousarray(entries[:limit])
+                newest = await self._with_parents(follower, entries[:limit], modes)
                 await self._stores.timelines.push(newest, np.array((follower,), np.int64), self._clock.now_ms(), floor)
         self._merged.append((follower, followee, sequence))
+
+    async def _with_parents(self, follower: int, entries: Entries, modes: Mapping[int, AuthorMode]) -> Entries:
+        """Add the parents of replies that the follower is to see (rule 5): their own fan-out may still be under way."""
+        circle = (await self._caches.viewer(follower)).circle
+        parents = {
+            tweet.reply_to: None
+            for tweet in await self._caches.tweets(entries[:, 0].tolist())
+            if tweet is not None and tweet.reply_to and tweet.reply_to_author != tweet.author_id
+            and tweet.reply_to_author in circle and tweet.reply_to_author not in modes
+        }  # fmt: skip
+        standing = [t for t in await self._caches.tweets(list(parents)) if t is not None and not t.deleted]
+        if standing:
+            more = np.array([(tweet.tweet_id, tweet.retweet_of) for tweet in standing], np.int64)
+            entries = np.concatenate((entries, more))
+            entries = entries[np.argsort(entries[:, 0])[::-1]]
+        return np.ascontiguousarray(entries)
 
     async def _clean(self, follower: int, followee: int) -> None:
         """Take a former followee's tweets out of the row, unless the follow stands again."""

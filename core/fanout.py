@@ -6,7 +6,7 @@ Nothing here decides who sees a tweet: replies and retweets are stored for all f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -86,6 +86,11 @@ class Fanout:
 
     async def finish(self) -> None:
         self._readers.clear()
+
+    def forget(self, authors: Iterable[int]) -> None:
+        """These authors' follower lists moved: who is no follower any more gets nothing from here on."""
+        for author in authors:
+            self._readers.pop(author, None)
 
     async def _refresh(self, pending: dict[int, Work]) -> None:
         """Followers, modes and deletions as of now."""
@@ -219,7 +224,7 @@ class Fanout:
             await self._stores.timelines.push(entries, readers, self._clock.now_ms(), floor)
         if cursor:
             return msgspec.structs.replace(work, after=cursor, batch=work.batch + 1)
-        await self._set_mode(work.author, FanoutMode.PUSH, self._clock.now_ms())
+        await self._set_mode(work.author, FanoutMode.PUSH)
         return None
 
     async def _check_mode(self, logged: LoggedEvent, done: Done) -> None:
@@ -229,9 +234,9 @@ class Fanout:
         mode = self._modes.get(author)
         now = FanoutMode.PUSH if mode is None else mode.mode
         if followers > self._limits.celebrity_followers_min and now is not FanoutMode.PULL:
-            await self._set_mode(author, FanoutMode.PULL, logged.event.at_ms)
+            await self._set_mode(author, FanoutMode.PULL)
         elif followers < self._limits.celebrity_followers_exit and now is FanoutMode.PULL:
-            await self._set_mode(author, FanoutMode.LEAVING, logged.event.at_ms)
+            await self._set_mode(author, FanoutMode.LEAVING)
             done.put[logged.offset] = Work(
                 work_id=logged.offset, verb=WorkVerb.BACKFILL, author=author, tweet=0, created_ms=logged.event.at_ms
             )
@@ -245,9 +250,9 @@ class Fanout:
         works = (*self._pending.values(), *done.put.values())
         return any(work.verb is WorkVerb.BACKFILL and work.author == author for work in works)
 
-    async def _set_mode(self, author: int, mode: FanoutMode, at_ms: int) -> None:
+    async def _set_mode(self, author: int, mode: FanoutMode) -> None:
         now_ms = self._clock.now_ms()
-        since_id = id_at(max(at_ms, EPOCH_MS))
+        since_id = id_at(max(now_ms, EPOCH_MS))
         event = Event(kind=EventKind.MODE_CHANGED, key=author, actor=author, ref=int(mode), at_ms=now_ms)
         await self._stores.modes.put(author, AuthorMode(mode, since_id), (event,))
         await self._caches.sync()

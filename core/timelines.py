@@ -191,21 +191,28 @@ class HomeTimelines:
         """Put into the row the parents (rule 5) of replies that came by another way than their own fan-out; newest first."""
         pulled = set(viewer.pulled).union(followee for followee, _ in viewer.unmerged)
         present = set(ids)
-        missing: dict[int, None] = {}
-        for reply in await self._caches.tweets(answers):
-            if reply is None:
-                continue
-            ours = reply.author_id == viewer.user_id or reply.tweet_id in candidates.outside or reply.tweet_id in brought
+        missing: dict[int, Tweet] = {}
+        replies = [
+            reply
+            for reply in await self._caches.tweets(answers)
+            if reply is not None
+            and (reply.author_id == viewer.user_id or reply.tweet_id in candidates.outside or reply.tweet_id in brought)
+        ]
+        while replies:
+            reply = replies.pop()
             parent, author = reply.reply_to, reply.reply_to_author
-            if not ours or author in pulled or parent in present or parent in brought or author not in viewer.circle:
+            if author in pulled or author not in viewer.circle or parent in present or parent in brought or parent in missing:
                 continue
             if parent >= candidates.before or not await candidates.in_cache(parent, self._clock.now_ms()):
-                missing[parent] = None
-        standing = [tweet for tweet in await self._caches.tweets(list(missing)) if tweet is not None and not tweet.deleted]
-        if standing:
-            entries = np.array(sorted(((t.tweet_id, t.retweet_of) for t in standing), reverse=True), np.int64)
+                tweet = await self._caches.tweet(parent)
+                if tweet is not None and not tweet.deleted:
+                    missing[parent] = tweet
+                    replies += [tweet] if tweet.reply_to else []
+        newest = sorted(missing, reverse=True)
+        if newest:
+            entries = np.array([(tweet_id, missing[tweet_id].retweet_of) for tweet_id in newest], np.int64)
             await self._stores.timelines.push(entries, np.array((viewer.user_id,), np.int64), self._clock.now_ms())
-        return sorted((tweet.tweet_id for tweet in standing), reverse=True)
+        return newest
 
 
 class _Notes:

@@ -42,7 +42,7 @@ class Workers:
         self._name = name
         self._trim_at_ms = 0
         self._fanout = Fanout(stores, limits, clock, caches)
-        handlers = (Carrier(stores, limits, clock, caches), self._fanout)
+        handlers = (Carrier(stores, limits, clock, caches, carried=self._fanout.forget), self._fanout)
         self._consumers = {handler.group: Consumer(stores, limits, clock, chance, handler) for handler in handlers}
         self._states: dict[str, str] = dict.fromkeys(GROUPS, "stopped")
 

@@ -56,7 +56,7 @@ async def test_a_merge_by_another_process_is_noticed_in_time(open_twit, clock):
 
 
 async def test_what_was_read_before_an_event_is_not_kept_after_it(twit, monkeypatch):
-    ada, bob = await make_users(twit, "ada bob")
+    (bob,) = await make_users(twit, "bob")
     tweet = (await twit.post(bob, "hi")).tweet_id
     twit.caches.clear()
     get = twit.stores.tweets.get

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import numpy as np
 import pytest
 from builders import home, make_friends, make_users, settle
@@ -9,6 +11,7 @@ from builders import home, make_friends, make_users, settle
 from twit.core.errors import StoreDown
 from twit.core.model import FanoutMode, Source
 from twit.core.workers import Workers
+
 
 class Killed(BaseException):
     """The process ends here."""
@@ -216,6 +219,24 @@ async def test_rule_04_unfollowing_hides_at_once_and_cleans_later(twit, clock):
     assert theirs.tweet_id in await row_ids(twit, clock, ada)
     await settle(twit)
     assert await row_ids(twit, clock, ada) == [others.tweet_id]
+
+
+async def test_rule_04_fan_out_that_is_under_way_leaves_nothing_with_who_unfollows(twit, clock):
+    ada, bob = await make_users(twit, "ada bob")
+    await make_friends(twit, (ada, bob))
+    for _ in range(100):
+        await twit.post(bob, "hi")
+    fan_out = twit.workers.consumer("fanout")
+    await fan_out.open()
+    delivering = asyncio.ensure_future(fan_out.step())
+    while not await row_ids(twit, clock, ada):
+        await asyncio.sleep(0)
+    assert len(await row_ids(twit, clock, ada)) < 100
+    await twit.unfollow(ada, bob)
+    await twit.workers.drain(("social",))
+    await delivering
+    await fan_out.close()
+    assert await row_ids(twit, clock, ada) == []
 
 
 async def test_rule_04_following_unfollowing_and_following_again_shows_everything_again(twit):

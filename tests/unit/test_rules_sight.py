@@ -100,6 +100,27 @@ async def test_rule_05_ones_own_reply_shows_with_its_parent_before_fan_out(twit,
     assert await home(twit, ada, 1) == [answer, parent]
 
 
+async def test_rule_05_a_pulled_reply_to_a_reply_brings_the_whole_line_along(open_twit):
+    twit = await open_twit(celebrity_followers_min=2, celebrity_followers_exit=2)
+    star, bob, cy, *fans = await make_users(twit, "star bob cy f1 f2 f3")
+    await make_friends(twit, *((fan, star) for fan in fans), (fans[0], bob), (fans[0], cy))
+    line = [(await twit.post(cy, "first")).tweet_id]
+    line.insert(0, (await twit.post(bob, "second", reply_to=line[0])).tweet_id)
+    line.insert(0, (await twit.post(star, "third", reply_to=line[0])).tweet_id)
+    assert await home(twit, fans[0], 1) == line
+
+
+async def test_rule_05_a_merged_reply_brings_its_parent_along(twit, four):
+    ada, bob, cy, _ = four
+    await make_friends(twit, (ada, cy))
+    parent = (await twit.post(cy, "parent")).tweet_id
+    answer = (await twit.post(bob, "answer", reply_to=parent)).tweet_id
+    await twit.follow(ada, bob)
+    assert await home(twit, ada) == [answer, parent]
+    await twit.workers.drain(("social",))
+    assert await home(twit, ada) == [answer, parent]
+
+
 # 6
 async def test_rule_06_a_retweet_of_what_stands_below_is_hidden(twit, four):
     ada, bob, cy, _ = four
@@ -311,7 +332,7 @@ async def test_rule_08_going_private_hides_earlier_retweets_from_strangers(twit,
 
 
 async def test_rule_08_a_deactivated_account_vanishes_and_returns_whole(twit, four):
-    ada, bob, cy, _ = four
+    ada, bob, _, _ = four
     user, _ = await twit.sign_up("eve", "eve@example.com", "a long password")
     await make_friends(twit, (ada, user.user_id), (ada, bob))
     tweet = await posted(twit, user.user_id)
