@@ -69,6 +69,8 @@ async def _act(world: World, check: str, sample: float, wait_ms: int, options: O
     finally:
         operator.rest()
     terminal().show(_sheet(found, sample, options.seed))
+    if any(one.lag_ms for one in found):
+        terminal().warn("the consumers had not caught up: what is late may yet turn out lost; look again after twit ops lag --wait 1m")
     if any(one.differences for one in found):
         run = _recorded(world, found, options)
         if repair:

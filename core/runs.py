@@ -31,6 +31,12 @@ _SUFFIX = "abcdefghjkmnpqrstuvwxyz23456789"  # no letter that is read as a digit
 _METRICS = ("at_ms", "done", "total", "per_s", "lag_ms", "throttled_ms")
 
 
+class Fenced(Conflict):
+    """A newer holder of the lease goes on with this run: stop, and write nothing more into it."""
+
+    code = "FENCED"
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Who ran what, where, why and with which code. `settings` are redacted before they come here (`redacted`)."""
 
@@ -139,11 +145,11 @@ class Run:
         return None if raw is None else _decoded(raw, Checkpoint, self.folder / "checkpoint.json")
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Write it, unless a newer holder of the lease has written one: then `Conflict`."""
+        """Write it, unless a newer holder of the lease has written one: then `Fenced`."""
         standing = self.checkpoint()
         if standing is not None and standing.fence > checkpoint.fence:
             what = f"{self.run_id} was taken over by another process"
-            raise Conflict(what, code="FENCED", meaning="this one stops; the other goes on", try_=f"twit ops runs show {self.run_id}")
+            raise Fenced(what, meaning="this one stops; the other goes on", try_=f"twit ops runs show {self.run_id}")
         self.write("checkpoint.json", msgspec.json.encode(checkpoint))
 
     def outcome(self) -> Outcome | None:
@@ -308,4 +314,4 @@ def _store_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         what = f"{path}: {error.strerror or error}"
         full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}
-        raise (StoreFull if full else StoreDown)(what, try_="twit ops doctor") from error
+        raise (StoreFull if full else StoreDown)(what, try_="make room or mend the rights there, then try again") from error

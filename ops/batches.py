@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.errors import Mismatch, Stopped, TwitError
-from ..core.runs import Checkpoint, Outcome, Run
+from ..core.errors import Mismatch, Stopped, StoreError, TwitError
+from ..core.runs import Checkpoint, Fenced, Outcome, Run
 from .plan import Operator, Options, Progress
 from .procedure import Difference, Procedure, Site
 from .throttle import Throttle
@@ -50,19 +50,20 @@ class Batches:
             self._first = self._done = standing.done
             self._tally.update(standing.tally)
             self._fence = max(self._fence, standing.fence + 1)  # lease files are not synced: a power cut sets them back
-        self._run.reopen()
-        self._checkpoint()
         try:
+            self._checkpoint()
+            self._run.reopen()
             await self._apply(items)
             return await self._verified(items)
         except Stopped as stopped:
             self._end("stopped", error=str(stopped))
             stopped.try_ = stopped.try_ or self._resume_command()
             raise
-        except Mismatch:
-            raise  # its end is written
+        except (Mismatch, Fenced):
+            raise  # the end is written, or another's to write
         except Exception as error:
-            self._end("failed", error=f"{type(error).__name__}: {error}")
+            with suppress(StoreError):  # where the disk is full, that is what must be told
+                self._end("failed", error=f"{type(error).__name__}: {error}")
             if isinstance(error, TwitError) and not error.try_:
                 error.try_ = self._resume_command()
             raise

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twit.core.clock import ManualClock
-from twit.core.errors import Conflict, Forbidden, Invalid, Mismatch, Stopped
+from twit.core.errors import Conflict, Forbidden, Invalid, Mismatch, Stopped, StoreFull
 from twit.core.runs import Checkpoint, Runs
 from twit.ops.batches import sampled
 from twit.ops.job import Job
@@ -276,6 +276,19 @@ async def test_a_process_taken_for_dead_cannot_set_its_successor_back(world):
     assert run.checkpoint().done == 9
 
 
+async def test_whoever_was_taken_over_stops_and_writes_no_end(world):
+    def overtaken(progress):
+        world.runs.open("last").save_checkpoint(Checkpoint(done=3, fence=99, at_ms=NOW))
+
+    world.watcher.progress = overtaken
+    with pytest.raises(Conflict, match="taken over"):
+        await world.start(range(10))
+    run = world.runs.open("last")
+    assert run.outcome() is None and run.checkpoint().fence == 99
+    world.watcher.progress = lambda progress: None
+    assert (await world.job(()).resume(run)).done == 10 and run.checkpoint().fence == 100
+
+
 async def test_lag_downstream_holds_the_job_and_the_operator_is_told_why(world):
     lags = iter([0, 5_000, 5_000, 100])
     world.watcher.progress = world.watcher.seen.append
@@ -293,6 +306,18 @@ async def test_waiting_is_bounded_and_resumable(world):
     with pytest.raises(Stopped, match="waited"):
         await world.start(range(9), Options(yes=True, max_wait_ms=1_000), lag=lambda: 60_000)
     assert world.runs.rows()[0].status == "stopped"
+
+
+async def test_a_full_disk_is_what_the_operator_is_told_with_the_way_to_resume(world, monkeypatch):
+    def full(self, checkpoint):
+        monkeypatch.setattr("twit.core.runs.Run.finish", lambda self, outcome: full(self, None))
+        raise StoreFull("no space left")
+
+    monkeypatch.setattr("twit.core.runs.Run.save_checkpoint", full)
+    with pytest.raises(StoreFull, match="no space left"):
+        await world.start(range(9))
+    monkeypatch.undo()
+    assert (await world.job(()).resume(world.runs.open("last"))).done == 9
 
 
 async def test_the_rate_is_kept(world):

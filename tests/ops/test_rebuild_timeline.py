@@ -267,3 +267,13 @@ async def test_what_is_still_to_be_fanned_out_is_no_difference(town, clock, tmp_
             return await super().verify(items)
 
     assert (await rebuild_job(town, clock, tmp_path, procedure=Posted).start(())).status == "done"
+
+
+async def test_only_the_lag_of_a_fan_out_that_somebody_runs_holds_a_rebuild(town, clock):
+    await town.post(1, "to be delivered")
+    clock.advance(7)
+    procedure = RebuildTimelines(town.stores, town.limits, clock, Selection(), Options())
+    assert (await procedure.downstream()).lag_ms is None
+    lease = await town.stores.leases.acquire("fanout", "a worker")
+    assert (await procedure.downstream()).lag_ms == 7_000
+    lease.release()
