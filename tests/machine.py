@@ -124,7 +124,10 @@ class Service(RuleBasedStateMachine):
     def follow(self, actor, other, retweets):
         may = self.reference.here(actor) and self.reference.may_follow(actor, other)
         if self.act(may, self.twit.follow(actor, other, retweets=retweets)):
+            new = (actor, other) not in self.reference.follows
             self.reference.follow(actor, other, retweets=retweets)
+            if new and (actor, other) in self.reference.follows:
+                self.check_shown_at_once(actor, other)
 
     @rule(author=person, loyal=person, rises=yes_no, drained=yes_no, tweets=st.integers(0, 9))
     def fame_comes_or_goes(self, author, loyal, rises, drained, tweets):
@@ -330,6 +333,12 @@ class Service(RuleBasedStateMachine):
     @invariant()
     def no_event_was_parked(self):
         assert not self.wait(self.services[0].stores.work.parked(None, 0, 10))
+
+    def check_shown_at_once(self, reader, author):
+        """Before any worker has run, a follow shows what the followee has said."""
+        shown = set(self.wait(home(self.twit, reader)))
+        said = [p for p in self.reference.newest() if p.author == author and not p.retweet_of]
+        assert {p.tweet_id for p in said if self.reference.at_home(reader, p)} <= shown
 
     def check_home(self, reader, size):
         if self.reference.here(reader):
