@@ -69,7 +69,7 @@ class MappedFile:
             code = ctypes.get_errno()
             os.close(self.fd)
             raise StoreDown(f"{path.name} cannot be mapped: {os.strerror(code)}", try_="raise the limit of address space (ulimit -v)")
-        self.words: Words = np.frombuffer((ctypes.c_char * reserve).from_address(address), np.int64)
+        self.words: Words = np.frombuffer(memoryview((ctypes.c_char * reserve).from_address(address)), np.int64)
         self.close = weakref.finalize(self, _unmap, self.fd, address, reserve)
 
     def size(self) -> int:
