@@ -23,6 +23,11 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     parked: frozenset[int] = frozenset()
     too_many: bool = False
 
+    @property
+    def anything(self) -> bool:
+        """Whether there is."""
+        return self.too_many or bool(self.tweets or self.users)
+
     def explains(self, tweet: int, author: int, reader: int) -> bool:
         """Whether an entry may be missing, or still there, only because it is not this one's turn yet."""
         return self.too_many or tweet in self.tweets or author in self.users or reader in self.users

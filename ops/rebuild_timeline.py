@@ -59,6 +59,7 @@ class RebuildTimelines:
         self._selection, self._options = selection, options
         # one entry more than a row holds: `complete_back_to` is then just above what is cut off, as after a push
         wider = msgspec.structs.replace(limits, timeline_entries_max=limits.timeline_entries_max + 1)
+        self._began_at = -1  # the log's end when the first row was looked at
         self._source = Truth(stores, wider, Caches(stores, limits, clock))
 
     async def plan(self, context: str, kept: PlanFile | None) -> Draft:
@@ -76,6 +77,8 @@ class RebuildTimelines:
 
     async def apply(self, items: Ids) -> Mapping[str, int]:
         """Bring these rows in line with the truth: replaced, unchanged, inactive, or contended (left to their next reader)."""
+        if self._began_at < 0:
+            self._began_at = await self._stores.log.tail()
         tally: Counter[str] = Counter()
         left = items.tolist()
         for _ in range(ATTEMPTS_MAX):
@@ -128,20 +131,29 @@ class RebuildTimelines:
         return moved
 
     async def _differences(self, readers: list[int]) -> list[Difference]:
-        now, found = self._clock.now_ms(), []
-        truths = await self._truths(readers)
-        late = await pending(self._stores, GROUPS)
-        for reader, (entries, complete_back_to) in zip(readers, truths, strict=True):
-            row = await self._stores.timelines.read(reader, 0, self._limits.timeline_entries_max, now)
-            if row.state is RowState.ABSENT or holds(row, entries, complete_back_to):
-                continue
-            missing = np.setdiff1d(entries[:, 0], row.entries[:, 0]).tolist()
-            extra = np.setdiff1d(row.entries[:, 0], entries[:, 0]).tolist()
-            if (missing or extra) and all(late.explains(tweet, 0, reader) for tweet in missing + extra):
-                continue
-            cause = "missing" if missing else "extra" if extra else "coverage"
-            detail = f"missing {missing[:5]} extra {extra[:5]} complete_back_to {row.complete_back_to} not {complete_back_to}"
-            found.append(Difference(item=reader, cause=cause, detail=detail))
+        """Rows that lack or hold what they must not. People go on writing, so the truth is read before and after a row, and only
+        what both say counts; what is older than either reaches back to is looked at only if nothing moved."""
+        before, late = await self._truths(readers), await pending(self._stores, GROUPS)
+        now, tail = self._clock.now_ms(), await self._stores.log.tail()
+        rows = [await self._stores.timelines.read(reader, 0, self._limits.timeline_entries_max, now) for reader in readers]
+        differing = [
+            at for at, (row, (entries, back_to)) in enumerate(zip(rows, before, strict=True))
+            if row.state is not RowState.ABSENT and not holds(row, entries, back_to)
+        ]  # fmt: skip
+        after = await self._truths([readers[at] for at in differing])
+        calm = self._began_at == tail == await self._stores.log.tail() and not late.anything
+        found = []
+        for at, (later, later_back_to) in zip(differing, after, strict=True):
+            reader, row, (entries, back_to) = readers[at], rows[at], before[at]
+            floor = max(row.complete_back_to, back_to, later_back_to)
+            held = row.entries[row.entries[:, 0] >= floor, 0]
+            missing = np.setdiff1d(np.intersect1d(entries[:, 0], later[:, 0]), held)
+            extra = np.setdiff1d(held, np.union1d(entries[:, 0], later[:, 0]))
+            wrong = [tweet for tweet in (*missing[missing >= floor].tolist(), *extra.tolist()) if not late.explains(tweet, 0, reader)]
+            if wrong or calm or row.state is not RowState.COMPLETE:
+                cause = "coverage" if not wrong else "missing" if wrong[0] in missing else "extra"
+                detail = f"{wrong[:5]}; complete_back_to {row.complete_back_to}, of the truth {back_to}"
+                found.append(Difference(item=reader, cause=cause, detail=detail))
         return found
 
     async def _select(self, selection: Selection) -> tuple[int, Ids]:

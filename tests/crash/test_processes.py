@@ -1,0 +1,311 @@
+"""Several real processes on one data directory: what they answer while all of them write, and who goes on when one is killed."""
+
+import asyncio
+import hashlib
+import http.client
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.crash.clerk import open_twit
+from twit.core.clock import SystemClock
+from twit.core.limits import limits_from
+from twit.core.model import NewAccount, Session
+from twit.core.workers import GROUPS
+from twit.ops.audit import Auditor
+
+ROOT = Path(__file__).parent.parent.parent
+SECONDS = float(os.environ.get("TWIT_CRASH_SECONDS", "12"))
+AUTHORS = (1, 2, 3, 4)  # 1 has more followers than may be pushed; 4 posts by the command line
+PEOPLE = 30
+PAGE = 20
+LIMITS = {
+    "TWIT_LIMITS_CELEBRITY_FOLLOWERS_MIN": "25", "TWIT_LIMITS_CELEBRITY_FOLLOWERS_EXIT": "20", "TWIT_LIMITS_FANOUT_BATCH": "8",
+    "TWIT_LIMITS_TIMELINE_ENTRIES_MAX": "60", "TWIT_LIMITS_STORE_TIMEOUT_MS": "30000", "TWIT_LIMITS_REQUEST_DEADLINE_MS": "30000",
+}  # fmt: skip
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+def token_of(person):
+    return f"token-of-{person}"
+
+
+def follows(reader):
+    """All follow 1; every other author has two readers in three."""
+    return [author for author in AUTHORS if author != reader and (author == 1 or (reader + author) % 3)]
+
+
+class Folder:
+    """A data directory, and the processes on it."""
+
+    def __init__(self, tmp_path):
+        self.data, self.processes = tmp_path / "data", []
+        self.env = os.environ | LIMITS | {
+            "TWIT_DATA": str(self.data), "HOME": str(tmp_path), "XDG_STATE_HOME": "", "TWIT_RATE_LIMITS": "off", "PYTHONPATH": str(ROOT),
+        }  # fmt: skip
+
+    def start(self, *command, **more):
+        process = subprocess.Popen(command, cwd=self.data.parent, env=self.env, text=True, stdout=subprocess.PIPE, **more)
+        self.processes.append(process)
+        return process
+
+    def twit(self, *args, **more):
+        return self.start(sys.executable, "-c", "from twit.cli import main; main()", *map(str, args), **more)
+
+    def done(self, *args):
+        """Exit code and stdout of a command; stderr where it failed."""
+        process = self.twit(*args, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        out, err = process.communicate(timeout=120)
+        self.processes.remove(process)
+        return process.returncode, out if not process.returncode else err
+
+    def serve(self, *args):
+        process = self.twit("serve", "--port", 0, *args)
+        line = process.stdout.readline()
+        return process, int(re.search(r"http://127\.0\.0\.1:(\d+)", line)[1])
+
+    async def settle_in(self):
+        twit = await open_twit(self.data, LIMITS)
+        people = [
+            NewAccount(username=f"u{n}", email=f"u{n}@example.org", password_hash="", display_name="", created_ms=0)
+            for n in range(1, PEOPLE + 1)
+        ]
+        await twit.accounts.add(people)
+        for person in range(1, PEOPLE + 1):
+            token_hash = hashlib.sha256(token_of(person).encode()).digest()
+            await twit.stores.tokens.put(Session(token_hash, person, 0))
+            for author in follows(person):
+                await twit.follow(person, author)
+        first = [(await twit.post(author, "before", idempotency_key=f"{n}")).tweet_id for n in range(20) for author in AUTHORS]
+        await twit.workers.drain()
+        await twit.stores.health.close()
+        return first
+
+    def end(self):
+        for process in self.processes:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = Folder(tmp_path)
+    yield made
+    made.end()
+
+
+class Client:
+    """One connection of a logged-in person."""
+
+    def __init__(self, port):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+
+    def ask(self, method, path, person=0, body=None):
+        headers = {"authorization": f"Bearer {token_of(person)}"} if person else {}
+        headers |= {"content-type": "application/json"} if body is not None else {}
+        self.connection.request(method, path, None if body is None else json.dumps(body), headers)
+        answer = self.connection.getresponse()
+        return answer.status, json.loads(answer.read() or "null")
+
+    def home(self, person, cursor=""):
+        status, page = self.ask("GET", f"/api/v1/timeline/home?limit={PAGE}" + (f"&cursor={cursor}" if cursor else ""), person)
+        assert status == 200, page
+        return [int(tweet["tweet_id"]) for tweet in page["tweets"]], page
+
+    def groups(self):
+        _, ready = self.ask("GET", "/readyz")
+        return {group: ready["parts"][f"consumer {group}"] for group in GROUPS}
+
+
+class Known:
+    """What was acknowledged, by whatever process. Sets only grow."""
+
+    def __init__(self, first):
+        self.author = dict(zip(first, AUTHORS * (len(first) // len(AUTHORS)), strict=True))
+        self.deleting, self.deleted = set(), set()
+        self.newest = {author: max(t for t, a in self.author.items() if a == author) for author in AUTHORS}
+
+    def posted(self, author, tweet):
+        self.author[tweet] = author
+        self.newest[author] = tweet
+
+    def hear(self, lines):
+        for line in lines:
+            match line.split():
+                case ["post", author, tweet]:
+                    self.posted(int(author), int(tweet))
+                case ["deleting", tweet]:
+                    self.deleting.add(int(tweet))
+                case ["deleted", tweet]:
+                    self.deleted.add(int(tweet))
+
+
+class Checker:
+    """Reads home timelines all the while and looks at every page."""
+
+    def __init__(self, port, known, seed):
+        self.client, self.known, self.chance = Client(port), known, random.Random(seed)
+        self.pages = 0
+        self.wrong = ""
+
+    def run(self, stop):
+        try:
+            while not stop.is_set():
+                reader, cursor = self.chance.randint(1, PEOPLE), ""
+                for _ in range(self.chance.choice((1, 1, 2, 5))):
+                    cursor = self.look(reader, cursor)
+                    if not cursor:
+                        break
+        except Exception as error:
+            self.wrong = f"{type(error).__name__}: {error}"
+
+    def look(self, reader, cursor):
+        known = self.known
+        gone, own = set(known.deleted), known.newest.get(reader, 0)
+        deleting = set(known.deleting)
+        ids, page = self.client.home(reader, cursor)
+        vanished = len(known.deleting | gone) - len(gone)  # what may have gone while the page was made
+        assert ids == sorted(set(ids), reverse=True), f"{reader}: not sorted or not unique: {ids}"
+        assert gone.isdisjoint(ids), f"{reader}: a stale answer: {sorted(gone.intersection(ids))} was deleted before"
+        assert not page["has_more"] or len(ids) >= PAGE - vanished, f"{reader}: a short page: {len(ids)} with {vanished} deletes under way"
+        authors = {int(tweet["user"]["id"]) for tweet in page["tweets"]}
+        assert authors <= {reader, *follows(reader)}, f"{reader}: somebody else's row: {authors}"
+        if own and not cursor and own not in deleting | known.deleting:
+            assert own in ids or ids[-1] > own, f"{reader}: his own {own} is not there: {ids}"
+        self.pages += 1
+        return page["next_cursor"]
+
+
+@contextmanager
+def threads(stop, *targets):
+    running = [threading.Thread(target=target) for target in targets]
+    for thread in running:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in running:
+            thread.join(120)
+
+
+def test_all_at_once_on_one_folder_no_torn_row_no_stale_answer(folder):
+    """A server, a worker, a process that posts and deletes, commands that do, rebuild-timeline over and over, and readers."""
+    known = Known(asyncio.run(folder.settle_in()))
+    _, port = folder.serve("--no-consumers")
+    worker = folder.twit("worker")
+    clerk = folder.start(sys.executable, "-m", "tests.crash.clerk", str(folder.data), *map(str, AUTHORS[:3]), stdin=subprocess.PIPE)
+    assert clerk.stdout.readline() == "ready\n"
+    stop, failures, commands, rebuilds = threading.Event(), [], [], []
+
+    def commanding():
+        """@u4 posts and takes back, each by a command of its own."""
+        while not stop.is_set():
+            code, out = folder.done("post", "@u4", "by command", "-o", "name")
+            if code:
+                failures.append(("post", code))
+                return
+            tweet = int(out)
+            known.posted(4, tweet)
+            commands.append(tweet)
+            if len(commands) % 2 == 0:
+                known.deleting.add(tweet)
+                code, _ = folder.done("delete", "@u4", tweet)
+                if code:
+                    failures.append(("delete", code))
+                known.deleted.add(tweet)
+
+    def rebuilding():
+        while not stop.is_set():
+            code, out = folder.done("ops", "rebuild-timeline", "--all-active", "--yes")
+            if code:
+                failures.append(("rebuild-timeline", code, out))
+            rebuilds.append(code)
+
+    checkers = [Checker(port, known, seed) for seed in range(2)]
+    with threads(stop, lambda: known.hear(clerk.stdout), commanding, rebuilding, *(lambda c=c: c.run(stop) for c in checkers)):
+        time.sleep(SECONDS)
+        clerk.stdin.close()
+    assert [checker.wrong for checker in checkers] == ["", ""]
+    assert failures == []
+    assert clerk.wait(60) == 0
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(60) == 0
+    pages = sum(checker.pages for checker in checkers)
+    asyncio.run(settled(folder, known))
+    print(
+        f"{SECONDS:g} s: {pages} pages read while {len(known.author)} tweets were made, {len(known.deleted)} deleted, {len(commands)} "
+        f"by commands, {len(rebuilds)} rebuilds of all: none torn, none stale, none short"
+    )
+    assert pages > 20
+    assert commands
+    assert rebuilds
+
+
+async def settled(folder, known):
+    """At rest, every home timeline is what was acknowledged, and the rows are what they should be."""
+    twit = await open_twit(folder.data, LIMITS)
+    await twit.workers.drain()
+    standing = sorted(set(known.author) - known.deleted, reverse=True)
+    for reader in range(1, PEOPLE + 1):
+        seen = {reader, *follows(reader)}
+        ids, cursor, more = [], "", True
+        while more:
+            page = (await twit.home_timeline(reader, cursor, 200)).page
+            ids += [tweet.tweet_id for tweet in page.tweets]
+            cursor, more = page.next_cursor, page.has_more
+        assert ids == [tweet for tweet in standing if known.author[tweet] in seen], f"home of {reader}"
+        raw = (await twit.stores.timelines.raw(reader))[:, 0]
+        assert len(np.unique(raw)) == len(raw)
+    auditor = Auditor(twit.stores, limits_from(LIMITS), SystemClock(), Quiet(), share=1.0, seed=1, wait_ms=0)
+    for check in ("timelines", "graph", "counts"):
+        assert (await auditor.check(check)).differences == ()
+    await twit.stores.health.close()
+
+
+class Quiet:
+    def progress(self, progress):
+        pass
+
+
+def until(condition, seconds):
+    """How long it took to come about."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < seconds, "it did not come about"
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+def test_two_servers_on_one_folder_and_the_one_that_consumes_is_killed(folder):
+    asyncio.run(folder.settle_in())
+    (holder, first), (_, second) = folder.serve(), folder.serve()
+    one, other = Client(first), Client(second)
+    until(lambda: one.groups() == dict.fromkeys(GROUPS, "ok"), 10)
+    until(lambda: other.groups() == dict.fromkeys(GROUPS, "elsewhere"), 10)
+    status, tweet = other.ask("POST", "/api/v1/tweets", 2, {"text": "by the one that does not consume"})
+    assert status == 201
+    reader = next(person for person in range(5, PEOPLE) if 2 in follows(person))
+    delivered = until(lambda: one.home(reader)[0][0] == int(tweet["tweet_id"]), 10)
+    assert other.home(reader)[0] == one.home(reader)[0]
+    assert one.ask("DELETE", f"/api/v1/tweets/{tweet['tweet_id']}", 2)[0] == 204
+    assert int(tweet["tweet_id"]) not in other.home(reader)[0]
+    holder.kill()
+    holder.wait(10)
+    status, tweet = other.ask("POST", "/api/v1/tweets", 2, {"text": "while nobody consumes"})
+    assert status == 201
+    handed = until(lambda: other.groups() == dict.fromkeys(GROUPS, "ok"), 20)
+    caught_up = until(lambda: other.home(reader)[0][0] == int(tweet["tweet_id"]), 20)
+    print(f"delivered across servers in {delivered:.2f} s; handed over {handed:.2f} s after kill -9, caught up {caught_up:.2f} s later")
