@@ -54,8 +54,8 @@ class Coherence:
             self._on_reset.append(on_reset)
 
     def behind(self) -> bool:
-        """Whether there may be something to follow, or someone is following."""
-        return self.position < 0 or self._log.moved(self.position) or self._lock.locked()
+        """Whether there is something to follow: the position moves only when everything is applied."""
+        return self.position < 0 or self._log.moved(self.position)
 
     async def follow(self) -> None:
         """Come up to the log's end as it was when this was called."""

@@ -20,6 +20,13 @@ async def reader_ids(twit, clock, reader):
     return (await twit.stores.timelines.read(reader, 0, 1_000, clock.now_ms())).entries[:, 0].tolist()
 
 
+async def until(holds):
+    """Give the others their turn until it holds."""
+    async with asyncio.timeout(20):
+        while not holds():
+            await asyncio.sleep(0.005)
+
+
 @pytest.fixture
 async def pair(twit):
     ada, bob = await make_users(twit, "ada bob")
@@ -222,10 +229,7 @@ async def test_running_consumers_deliver_and_stop_when_told(twit, clock, pair):
     stop = asyncio.Event()
     running = asyncio.ensure_future(twit.workers.run(GROUPS, stop))
     tweet = await twit.post(bob, "hi")
-    for _ in range(500):
-        if await reader_ids(twit, clock, ada):
-            break
-        await asyncio.sleep(0.01)
+    await until(lambda: twit.workers.deliveries()["stored"])
     assert await home(twit, ada) == [tweet.tweet_id]
     assert twit.workers.states() == dict.fromkeys(GROUPS, "ok")
     stop.set()
@@ -238,17 +242,13 @@ async def test_a_second_process_waits_for_the_groups_and_takes_over(open_twit, c
     here, there = await open_twit(), await open_twit()
     stops = [asyncio.Event(), asyncio.Event()]
     first = asyncio.ensure_future(here.workers.run(GROUPS, stops[0]))
-    await asyncio.sleep(0.01)
+    await until(lambda: here.workers.states()["fanout"] == "ok")
     second = asyncio.ensure_future(there.workers.run(GROUPS, stops[1]))
-    await asyncio.sleep(0.01)
-    assert (here.workers.states()["fanout"], there.workers.states()["fanout"]) == ("ok", "elsewhere")
+    await until(lambda: there.workers.states()["fanout"] == "elsewhere")
+    assert here.workers.states()["fanout"] == "ok"
     stops[0].set()
     await asyncio.wait_for(first, 5)
-    for _ in range(500):
-        if there.workers.states()["fanout"] == "ok":
-            break
-        await asyncio.sleep(0.01)
-    assert there.workers.states()["fanout"] == "ok"
+    await until(lambda: there.workers.states()["fanout"] == "ok")
     stops[1].set()
     await asyncio.wait_for(second, 5)
 

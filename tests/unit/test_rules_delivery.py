@@ -133,19 +133,49 @@ async def test_rule_03_while_an_author_leaves_celebrity_he_is_pushed_and_pulled(
 
 
 async def test_rule_03_rising_again_while_leaving_ends_the_backfill(open_twit):
-    twit = await open_twit(**SMALL, fanout_batch=1)
-    star, fans = await crowd(twit, 5)
+    twit = await open_twit(celebrity_followers_min=12, celebrity_followers_exit=12, fanout_batch=1)
+    star, fans = await crowd(twit, 13)
     tweet = await twit.post(star, "hi")
     await settle(twit)
-    for fan in fans[1:]:
+    for fan in fans[:2]:
         await twit.unfollow(fan, star)
     await twit.workers.drain(("social",))
-    for fan in fans[1:]:
+    fan_out = twit.workers.consumer("fanout")
+    await fan_out.open()
+    await fan_out.step()
+    await fan_out.close()
+    assert await mode_of(twit, star) is FanoutMode.LEAVING
+    for fan in fans[:2]:
         await twit.follow(fan, star)
     await settle(twit)
     assert await mode_of(twit, star) is FanoutMode.PULL
+    assert await twit.stores.work.pending("fanout") == []
     for fan in fans:
         assert await home(twit, fan) == [tweet.tweet_id]
+
+
+async def test_rule_03_killed_between_the_new_mode_and_its_record_the_backfill_is_done_all_the_same(open_twit, monkeypatch):
+    twit = await open_twit(celebrity_followers_min=3, celebrity_followers_exit=3, fanout_batch=1)
+    star, fans = await crowd(twit, 4)
+    tweet = await twit.post(star, "hi")
+    await settle(twit)
+    for fan in fans[:2]:
+        await twit.unfollow(fan, star)
+    await twit.workers.drain(("social",))
+    put = twit.stores.modes.put
+
+    async def dying(*args):
+        await put(*args)
+        raise Killed
+
+    monkeypatch.setattr(twit.stores.modes, "put", dying)
+    with pytest.raises(Killed):
+        await twit.workers.drain(("fanout",))
+    again = await open_twit(celebrity_followers_min=3, celebrity_followers_exit=3, fanout_batch=1)
+    assert await mode_of(again, star) is FanoutMode.LEAVING
+    await settle(again)
+    assert await mode_of(again, star) is FanoutMode.PUSH
+    assert await home(again, fans[3]) == [tweet.tweet_id]
 
 
 # 4
@@ -224,18 +254,22 @@ async def test_rule_04_unfollowing_hides_at_once_and_cleans_later(twit, clock):
 async def test_rule_04_fan_out_that_is_under_way_leaves_nothing_with_who_unfollows(twit, clock):
     ada, bob = await make_users(twit, "ada bob")
     await make_friends(twit, (ada, bob))
-    for _ in range(100):
+    for _ in range(250):
         await twit.post(bob, "hi")
-    fan_out = twit.workers.consumer("fanout")
+    social, fan_out = twit.workers.consumer("social"), twit.workers.consumer("fanout")
+    await social.open()
+    while await social.step():
+        pass
     await fan_out.open()
     delivering = asyncio.ensure_future(fan_out.step())
     while not await row_ids(twit, clock, ada):
         await asyncio.sleep(0)
-    assert len(await row_ids(twit, clock, ada)) < 100
     await twit.unfollow(ada, bob)
-    await twit.workers.drain(("social",))
+    await social.step()
+    assert not delivering.done()
     await delivering
     await fan_out.close()
+    await social.close()
     assert await row_ids(twit, clock, ada) == []
 
 
