@@ -15,19 +15,16 @@ from .limits import Limits
 from .model import AccountStatus, Event, EventKind, Relation, User
 from .ports import Stores
 
-ACCOUNTS_AT_ONCE = 1_000
+ACCOUNTS_AT_ONCE = 100
 
 
 async def delete_expired(stores: Stores, limits: Limits, clock: Clock) -> int:
-    """Walk all accounts and delete those whose grace has passed; returns how many."""
-    deleted, after = 0, 0
-    while users := await stores.accounts.page(after, ACCOUNTS_AT_ONCE):
-        after = users[-1].user_id
+    """Delete every account whose grace has passed; returns how many."""
+    deleted = 0
+    while users := await stores.accounts.deactivated(clock.now_ms() - limits.deactivation_grace_ms, ACCOUNTS_AT_ONCE):
         for user in users:
-            gone_ms = clock.now_ms() - user.deactivated_ms
-            if user.status is AccountStatus.DEACTIVATED and gone_ms > limits.deactivation_grace_ms:
-                await _Departure(stores, limits, clock, user).run()
-                deleted += 1
+            await _Departure(stores, limits, clock, user).run()
+            deleted += 1
     return deleted
 
 

@@ -27,6 +27,7 @@ from .model import (
     FollowOutcome,
     FollowRequest,
     GroupLag,
+    IdempotencyKey,
     LoggedEvent,
     Mark,
     NewAccount,
@@ -77,6 +78,9 @@ class Accounts(Protocol):
 
     async def page(self, after: int, limit: int) -> list[User]:
         """All accounts in order of id, from the one after `after`."""
+
+    async def deactivated(self, before_ms: int, limit: int) -> list[User]:
+        """Accounts that are deactivated since before `before_ms`, in order of id."""
 
     async def count(self) -> int:
         """How many accounts there are, of any status: the highest id."""
@@ -151,6 +155,9 @@ class Tweets(Protocol):
 
     async def put(self, tweets: Sequence[NewTweet]) -> list[PutOutcome]:
         """Store each with its events and key in one durable step. One standing retweet a (user, original)."""
+
+    async def repeated(self, key: IdempotencyKey, now_ms: int) -> PutOutcome | None:
+        """What `put` would say of this key before it looks at the tweet: `REPEATED`, `KEY_REUSED`, or `None` for a new one."""
 
     async def get(self, tweet_ids: Sequence[int]) -> list[Tweet | None]:
         """Tweets, tombstones included."""

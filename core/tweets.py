@@ -20,7 +20,7 @@ from .clock import Clock
 from .errors import Conflict, Forbidden, Invalid, NotFound, StoreError
 from .ids import TweetIds, ms_of
 from .limits import Limits
-from .model import Event, EventKind, IdempotencyKey, NewTweet, PutStatus, Tweet
+from .model import Event, EventKind, IdempotencyKey, NewTweet, PutOutcome, PutStatus, Tweet
 from .ports import Stores
 from .sight import Sight
 
@@ -47,6 +47,10 @@ class TweetCommands:
         self._check_media(media)
         if texts.blank(text) and not media:
             raise Invalid("the tweet is empty", field="text")
+        key = self._key(actor, idempotency_key, ("post", text, reply_to, quote_of, tuple(media)))
+        earlier = await self._repeated(key)
+        if earlier is not None:
+            return earlier
         parent = await self._original(sight, reply_to) if reply_to else None
         quoted = await self._shareable(sight, quote_of) if quote_of else None
         found = texts.entities(text, self._limits.username_chars_max)
@@ -68,12 +72,16 @@ class TweetCommands:
             urls=found.urls,
             media=tuple(media),
         )
-        body = ("post", text, tweet.reply_to, tweet.quote_of, tweet.media)
-        return await self._put(tweet, self._key(actor, idempotency_key, body), request_id)
+        return await self._put(tweet, key, request_id)
 
     async def retweet(self, actor: int, tweet_id: int, *, idempotency_key: str = "", request_id: str = "") -> Tweet:
         """Retweet the original of `tweet_id`; a repeat returns the standing retweet."""
-        original = await self._shareable(await self._acting(actor), tweet_id)
+        sight = await self._acting(actor)
+        key = self._key(actor, idempotency_key, ("retweet", tweet_id))
+        earlier = await self._repeated(key)
+        if earlier is not None:
+            return earlier
+        original = await self._shareable(sight, tweet_id)
         own_id = self._ids.next()
         tweet = Tweet(
             tweet_id=own_id,
@@ -83,7 +91,7 @@ class TweetCommands:
             retweet_of=original.tweet_id,
             retweet_of_author=original.author_id,
         )
-        return await self._put(tweet, self._key(actor, idempotency_key, ("retweet", original.tweet_id)), request_id)
+        return await self._put(tweet, key, request_id)
 
     async def unretweet(self, actor: int, tweet_id: int, *, request_id: str = "") -> bool:
         """Undo; false where none stood. What has vanished for the actor meanwhile he may still undo."""
@@ -146,12 +154,8 @@ class TweetCommands:
             target=tweet.retweet_of_author or tweet.reply_to_author, request_id=request_id,
         )  # fmt: skip
         (outcome,) = await self._stores.tweets.put((NewTweet(tweet=tweet, events=(event,), idempotency=key),))
-        if outcome.status is PutStatus.KEY_REUSED:
-            raise Conflict(
-                "this idempotency key was used for another request", try_="use a new key for each tweet", code="KEY_REUSED"
-            )
-        if outcome.status is PutStatus.REPEATED:
-            return await self._earlier(outcome.tweet_id)
+        if outcome.status is not PutStatus.STORED:
+            return await self._earlier(outcome)
         self._caches.keep_tweet(tweet)
         await self._show_author(tweet)
         await self._caches.sync()
@@ -165,10 +169,19 @@ class TweetCommands:
         except StoreError as error:
             log.warning("tweet %d stands, but its author's timeline will show it late: %s", tweet.tweet_id, error)
 
-    async def _earlier(self, tweet_id: int) -> Tweet:
+    async def _repeated(self, key: IdempotencyKey | None) -> Tweet | None:
+        """What this request made when it came before, asked first: what it speaks of may have vanished since."""
+        outcome = None if key is None else await self._stores.tweets.repeated(key, self._clock.now_ms())
+        return None if outcome is None else await self._earlier(outcome)
+
+    async def _earlier(self, outcome: PutOutcome) -> Tweet:
         """What a repeated request made the first time."""
+        if outcome.status is PutStatus.KEY_REUSED:
+            raise Conflict(
+                "this idempotency key was used for another request", try_="use a new key for each tweet", code="KEY_REUSED"
+            )
         await self._caches.sync()
-        (tweet,) = await self._stores.tweets.get((tweet_id,))
+        (tweet,) = await self._stores.tweets.get((outcome.tweet_id,))
         if tweet is None or tweet.deleted:
             raise NotFound("what this request made has been deleted since")
         return tweet

@@ -15,6 +15,7 @@ from .caches import Caches
 from .carrier import Carrier
 from .clock import Clock
 from .consumer import Consumer
+from .departures import delete_expired
 from .entropy import Chance
 from .errors import StoreError
 from .fanout import Fanout
@@ -24,7 +25,7 @@ from .ports import Lease, Stores
 GROUPS = ("social", "fanout")
 LEASE_RETRY_S = 0.5  # how soon a dead holder's group is taken over
 WAIT_S = 1.0  # one wait for events; also how soon a stop is noticed at the latest
-TRIM_EVERY_MS = 60_000  # little at a time
+HOUSE_EVERY_MS = 60_000  # little at a time
 OWN_EVENTS_MAX = 10_000  # of one command: more than that is not a command but a backlog
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class Workers:
         self._limits = limits
         self._clock = clock
         self._name = name
-        self._trim_at_ms = 0
+        self._house_at_ms = 0
         self._fanout = Fanout(stores, limits, clock, caches)
         handlers = (Carrier(stores, limits, clock, caches, carried=self._fanout.forget), self._fanout)
         self._consumers = {handler.group: Consumer(stores, limits, clock, chance, handler) for handler in handlers}
@@ -132,7 +133,7 @@ class Workers:
         stopped = asyncio.ensure_future(stop.wait())
         try:
             while not stop.is_set():
-                await self._trim()
+                await self._keep_house()
                 if await consumer.step():
                     await asyncio.sleep(0)  # stores may answer without waiting: the gateway must have its turn
                 else:
@@ -144,12 +145,13 @@ class Workers:
         finally:
             stopped.cancel()
 
-    async def _trim(self) -> None:
-        """Drop old events that everybody has passed, now and then, busy or not: what is kept must have a bound."""
+    async def _keep_house(self) -> None:
+        """Now and then, busy or not: drop old events that everybody has passed, and accounts whose grace is over."""
         now_ms = self._clock.now_ms()
-        if now_ms >= self._trim_at_ms:
-            self._trim_at_ms = now_ms + TRIM_EVERY_MS
+        if now_ms >= self._house_at_ms:
+            self._house_at_ms = now_ms + HOUSE_EVERY_MS
             await self._stores.log.trim(now_ms - self._limits.event_retention_ms, GROUPS)
+            await delete_expired(self._stores, self._limits, self._clock)
 
     async def _wait(self, consumer: Consumer, stopped: asyncio.Task[Literal[True]]) -> None:
         """Until there is an event, or a stop."""

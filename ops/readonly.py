@@ -12,10 +12,10 @@ from ..core.errors import Forbidden
 from ..core.ports import Stores
 
 READS = {
-    "accounts": {"get", "ids_of", "credentials", "counts", "page", "count"},
+    "accounts": {"get", "ids_of", "credentials", "counts", "page", "deactivated", "count"},
     "graph": {"following", "is_following", "following_page", "followers_page", "followers"},
     "relations": {"blocks", "related_page", "requests_page", "request", "request_between"},
-    "tweets": {"get", "by_authors", "in_conversation", "replies", "retweets", "retweet_ids"},
+    "tweets": {"get", "by_authors", "in_conversation", "replies", "repeated", "retweets", "retweet_ids"},
     "engagement": {"likers_page", "liked", "recent_likes", "counts"},
     "timelines": {"read", "raw", "mark", "residents"},
     "modes": {"get", "pulled"},

@@ -140,3 +140,14 @@ async def test_tens_of_thousands_are_one_call(stores):
     users = await stores.accounts.create([new(f"user{number}", f"{number}@x.org") for number in range(20_000)])
     assert (users[0].user_id, users[-1].user_id) == (1, 20_000)
     assert await stores.log.tail() == 20_000
+
+
+async def test_accounts_deactivated_before_a_moment_are_found_until_they_return(stores):
+    ada, bob, cleo = await stores.accounts.create([new("ada"), new("bob"), new("cleo")])
+    for user, since_ms in ((ada, 10), (bob, 20), (cleo, 30)):
+        away = msgspec.structs.replace(user, status=AccountStatus.DEACTIVATED, deactivated_ms=since_ms)
+        await stores.accounts.update(away, [changed(user.user_id)])
+    await stores.accounts.update(ada, [changed(ada.user_id)])
+    assert [user.user_id for user in await stores.accounts.deactivated(30, 10)] == [bob.user_id]
+    assert [user.user_id for user in await stores.accounts.deactivated(31, 1)] == [bob.user_id]
+    assert [user.user_id for user in await stores.accounts.deactivated(31, 10)] == [bob.user_id, cleo.user_id]

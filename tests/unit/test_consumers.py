@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from builders import home, make_friends, make_users, settle
+from builders import home, make_friends, make_user, make_users, settle
 
 from twit.core.errors import StoreDown, StoreFull
-from twit.core.model import EventKind
+from twit.core.model import AccountStatus, EventKind
 from twit.core.workers import GROUPS
 
 
@@ -278,3 +278,18 @@ async def test_a_crossing_asks_for_the_mode_once(open_twit):
     await settle(twit)
     checks = [one for one in await twit.stores.log.read(0, 1_000) if one.event.kind is EventKind.MODE_CHECK]
     assert len(checks) == 1
+
+
+async def test_the_consumers_delete_accounts_whose_grace_is_over(twit, clock):
+    user = await make_user(twit, "ada")
+    await twit.deactivate(user)
+    clock.advance(30 * 86_400 + 1)
+    stop = asyncio.Event()
+    running = asyncio.ensure_future(twit.workers.run(("social",), stop))
+    for _ in range(200):
+        await asyncio.sleep(0.01)
+        if (await twit.stores.accounts.get([user]))[0].status is AccountStatus.DELETED:
+            break
+    stop.set()
+    await running
+    assert (await twit.stores.accounts.get([user]))[0].status is AccountStatus.DELETED

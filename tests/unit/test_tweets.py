@@ -301,3 +301,13 @@ async def test_deleting_a_reply_lowers_its_parents_count(twit):
     await twit.delete(ada, reply.tweet_id)
     await twit.delete(ada, quote.tweet_id)
     assert await counts(twit, tweet.tweet_id) == TweetCounts()
+
+
+async def test_a_repeat_answers_the_first_result_even_where_what_it_spoke_of_has_vanished(twit):
+    ada, bob = await make_users(twit, "ada bob")
+    parent = await twit.post(bob, "look")
+    reply = await twit.post(ada, "yes", reply_to=parent.tweet_id, idempotency_key="k")
+    retweet = await twit.retweet(ada, parent.tweet_id, idempotency_key="r")
+    await twit.delete(bob, parent.tweet_id)
+    assert await twit.post(ada, "yes", reply_to=parent.tweet_id, idempotency_key="k") == reply
+    assert await twit.retweet(ada, parent.tweet_id, idempotency_key="r") == retweet

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from ...errors import Conflict, NotFound
-from ...model import Credentials, Event, EventKind, NewAccount, User, UserCounts
+from ...model import AccountStatus, Credentials, Event, EventKind, NewAccount, User, UserCounts
 from .db import Database
 from .log import append
 from .writer import LONG
@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS user_counts (
     user_id INTEGER PRIMARY KEY,
     followers INTEGER NOT NULL DEFAULT 0, following INTEGER NOT NULL DEFAULT 0, tweets INTEGER NOT NULL DEFAULT 0
 );
+CREATE TABLE IF NOT EXISTS deactivated_users (user_id INTEGER PRIMARY KEY, since_ms INTEGER NOT NULL);
 """
 
 _LAST = "SELECT coalesce(max(user_id), 0) FROM users"
@@ -33,6 +34,9 @@ _INSERT = "INSERT INTO users VALUES (?, ?, ?, ?, ?)"
 _PROFILES = "SELECT user_id, profile FROM users WHERE user_id IN (SELECT value FROM json_each(?))"
 _COUNT = """INSERT INTO user_counts VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET
 followers = followers + excluded.followers, following = following + excluded.following, tweets = tweets + excluded.tweets"""
+
+_DEACTIVATED = """SELECT profile FROM users WHERE user_id IN
+(SELECT user_id FROM deactivated_users WHERE since_ms < ? ORDER BY user_id LIMIT ?) ORDER BY user_id"""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(User).decode
@@ -80,6 +84,9 @@ class SqliteAccounts:
         rows = self._db.rows("SELECT profile FROM users WHERE user_id > ? ORDER BY user_id LIMIT ?", (after, limit))
         return [_decode(profile) for (profile,) in rows]
 
+    async def deactivated(self, before_ms: int, limit: int) -> list[User]:
+        return [_decode(profile) for (profile,) in self._db.rows(_DEACTIVATED, (before_ms, limit))]
+
     async def count(self) -> int:
         return int(self._db.row(_LAST)[0])
 
@@ -124,6 +131,10 @@ def _update(conn: sqlite3.Connection, user: User, events: Sequence[Event], passw
         )
     except sqlite3.IntegrityError as error:
         raise _taken(error) from None
+    if user.status is AccountStatus.DEACTIVATED:
+        conn.execute("INSERT OR REPLACE INTO deactivated_users VALUES (?, ?)", (user.user_id, user.deactivated_ms))
+    else:
+        conn.execute("DELETE FROM deactivated_users WHERE user_id = ?", (user.user_id,))
     append(conn, events)
 
 

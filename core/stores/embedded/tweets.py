@@ -86,6 +86,9 @@ class SqliteTweets:
         now_ms = self._db.clock.now_ms()
         return await self._db.writer.run(lambda conn: _put(conn, tweets, now_ms), long=len(tweets) > LONG)
 
+    async def repeated(self, key: IdempotencyKey, now_ms: int) -> PutOutcome | None:
+        return _said(self._db.row(_KEY, (key.user_id, key.key)), key, now_ms)
+
     async def get(self, tweet_ids: Sequence[int]) -> list[Tweet | None]:
         found = {row[0]: row for row in self._db.rows(_BY_ID, (listed(tweet_ids),))}
         return [_tweet(found[tweet_id]) if tweet_id in found else None for tweet_id in tweet_ids]
@@ -172,7 +175,10 @@ def _check_same(conn: sqlite3.Connection, tweet: Tweet) -> None:
 
 def _earlier(conn: sqlite3.Connection, key: IdempotencyKey, now_ms: int) -> PutOutcome | None:
     """What an unexpired key of this name says about the request."""
-    row = conn.execute(_KEY, (key.user_id, key.key)).fetchone()
+    return _said(conn.execute(_KEY, (key.user_id, key.key)).fetchone(), key, now_ms)
+
+
+def _said(row: tuple[bytes, int, int] | None, key: IdempotencyKey, now_ms: int) -> PutOutcome | None:
     if row is None or row[1] <= now_ms:
         return None
     if row[0] != key.body_hash:
