@@ -59,7 +59,7 @@ class Said(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Orders(msgspec.Struct):
-    """`again`: acts to be repeated first. `known`: tweet → author. `aim`: die at the `lines`-th line run in that file."""
+    """`again`: acts to be repeated first. `known`: tweet → author. `aim`: die at the `lines`-th line run in `file` or `file:function`."""
 
     seed: int = 0
     first: int = 0
@@ -171,8 +171,9 @@ class Town:
             await asyncio.sleep(0.005)
 
 
-def die_at(file, lines):
-    """SIGKILL ourselves when the `lines`-th line of that source file is about to run, on whatever thread."""
+def die_at(aim, lines):
+    """SIGKILL ourselves when the `lines`-th line of that file, or of that function in it, is about to run, on whatever thread."""
+    file, _, function = aim.partition(":")
     left = lines
 
     def count(frame, event, _):
@@ -185,7 +186,8 @@ def die_at(file, lines):
         return count
 
     def trace(frame, _event, _):
-        return count if frame.f_code.co_filename.endswith(file) else None
+        code = frame.f_code
+        return count if code.co_filename.endswith(file) and function in {"", code.co_name} else None
 
     sys.settrace(trace)
     threading.settrace(trace)
