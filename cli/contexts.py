@@ -64,7 +64,7 @@ async def open_world(invocation: Invocation, *, create: bool = True) -> AsyncIte
     settings = invocation.settings
     folder = data_folder(settings.context)
     clock, entropy = SystemClock(), SystemEntropy()
-    stores = open_stores(folder, settings.limits, clock, create=create)
+    stores = open_stores(folder, settings.limits, clock, ring_folder=settings.context.ring, create=create)
     offload = ThreadOffload(OFFLOAD_THREADS)
     try:
         twit = await build(

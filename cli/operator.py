@@ -110,8 +110,8 @@ class TerminalOperator:
 
 def resume_command(context: str, default_context: str) -> str:
     """The command that resumes a run, wherever it is typed; `{run}` stands for the run's id."""
-    data = os.environ.get("TWIT_DATA")
-    where = f"TWIT_DATA={os.path.abspath(data)} " if data else ""  # noqa: PTH100 - a folder that may not exist is not resolved
+    folders = [(name, os.environ[name]) for name in ("TWIT_DATA", "TWIT_RING") if os.environ.get(name)]
+    where = "".join(f"{name}={os.path.abspath(folder)} " for name, folder in folders)  # noqa: PTH100 - one that may not exist is not resolved
     return f"{where}twit ops runs resume {{run}}" + (f" --context {context}" if context != default_context else "")
 
 

@@ -40,6 +40,7 @@ from. Unknown keys are refused with file and line.
 | `default_context` | `TWIT_CONTEXT` | which context commands work on |
 | `contexts.NAME.kind` | | `embedded`; `live` and `simulated` are known and refused by this version |
 | `contexts.NAME.data` | `TWIT_DATA` (of the chosen context) | the data directory; default: XDG data home |
+| `contexts.NAME.ring` | `TWIT_RING` (of the chosen context) | where cached timelines lie, such as /dev/shm/twit; default: beside the data |
 | `contexts.NAME.protected` | | operations ask by name and want `--reason` |
 | `limits.NAME` | `TWIT_LIMITS_NAME` | one limit of `core/limits.py` |
 | `rate_limits` | `TWIT_RATE_LIMITS` | `off` for load tests, with a warning |

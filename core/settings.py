@@ -19,6 +19,7 @@ from .settings_keys import (
     BUILT_IN,
     CONTEXT_KEYS,
     CONTEXT_NAME,
+    FOLDERS,
     KEYS_OF_KIND,
     LIMIT_NAMES,
     PATH_KEYS,
@@ -40,6 +41,7 @@ class ContextSettings(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     values: dict[str, Setting]
     data: Path | None = None
+    ring: Path | None = None
     protected: bool = False
 
 
@@ -108,7 +110,7 @@ def load(environ: Mapping[str, str], folder: Path, flags: Mapping[str, object] |
     _refuse_commands(local)
     environment = _of_environment(environ, folder)
     layers = [_of_flags(flags or {}, folder, environ), environment, local, user, _built_in(environ)]
-    _place_data(environment, layers)
+    _place_folders(environment, layers)
     return Settings(
         layers=tuple(layers),
         contexts=_contexts(layers, environ),
@@ -142,17 +144,18 @@ def _of_environment(environ: Mapping[str, str], folder: Path) -> Layer:
     for name, value in environ.items():
         key = f"limits.{name.removeprefix(ENV_PREFIX).lower()}" if name.startswith(ENV_PREFIX) else VARIABLES.get(name, "")
         if key and value:
-            layer[key] = _shaped(f"contexts.local.{key}" if key == "data" else key, Setting(value, name), folder, environ)
+            layer[key] = _shaped(f"contexts.local.{key}" if key in FOLDERS else key, Setting(value, name), folder, environ)
     return layer
 
 
-def _place_data(environment: Layer, layers: Sequence[Layer]) -> None:
-    """`TWIT_DATA` is the folder of the chosen context, where that is one that has a folder."""
+def _place_folders(environment: Layer, layers: Sequence[Layer]) -> None:
+    """`TWIT_DATA` and `TWIT_RING` are folders of the chosen context, where that is one that has such a folder."""
     chosen = _first(layers, "default_context")
-    data = environment.pop("data", None)
     kinds = [layer[f"contexts.{chosen}.kind"].value for layer in layers if f"contexts.{chosen}.kind" in layer]
-    if data and kinds and "data" in KEYS_OF_KIND[str(kinds[0])]:
-        environment[f"contexts.{chosen}.data"] = data
+    for key in FOLDERS:
+        folder = environment.pop(key, None)
+        if folder and kinds and key in KEYS_OF_KIND[str(kinds[0])]:
+            environment[f"contexts.{chosen}.{key}"] = folder
 
 
 def _of_flags(flags: Mapping[str, object], folder: Path, environ: Mapping[str, str]) -> Layer:
@@ -230,8 +233,11 @@ def _context(name: str, values: dict[str, Setting], environ: Mapping[str, str]) 
     data = Path(str(values["data"].value)) if "data" in values else None
     if data is None and kind.value == "embedded":
         data = _data_home(environ).with_name(f"twit-{name}")
+    ring = Path(str(values["ring"].value)) if "ring" in values else None
     protected = "protected" in values and bool(values["protected"].value)
-    return ContextSettings(name=name, kind=str(kind.value), source=kind.source, values=values, data=data, protected=protected)
+    return ContextSettings(
+        name=name, kind=str(kind.value), source=kind.source, values=values, data=data, ring=ring, protected=protected
+    )
 
 
 def _limits(layers: Sequence[Layer]) -> Limits:

@@ -94,6 +94,7 @@ BUILT_IN: dict[str, object] = {
 VARIABLES = {
     "TWIT_CONTEXT": "default_context",
     "TWIT_DATA": "data",
+    "TWIT_RING": "ring",
     "TWIT_OUTPUT": "output",
     "TWIT_COLOR": "color",
     "TWIT_RATE_LIMITS": "rate_limits",
@@ -106,6 +107,7 @@ CONTEXT_KEYS: dict[str, Shape] = {
     "protected": switch,
     "allow_load": switch,
     "data": text,
+    "ring": text,
     "users": text,
     "seed": number,
     **dict.fromkeys(SERVERS, texts),
@@ -114,8 +116,9 @@ CONTEXT_KEYS: dict[str, Shape] = {
 }
 _EVERY_KIND = frozenset({"kind", "protected", "allow_load"})
 KEYS_OF_KIND = {
-    "embedded": _EVERY_KIND | {"data"},
+    "embedded": _EVERY_KIND | {"data", "ring"},
     "simulated": _EVERY_KIND | {"data", "users", "seed"},
-    "live": frozenset(CONTEXT_KEYS) - {"data", "users", "seed"},
+    "live": frozenset(CONTEXT_KEYS) - {"data", "ring", "users", "seed"},
 }
-PATH_KEYS = frozenset({"data", *(f"{secret}_file" for secret in SECRETS)})
+FOLDERS = ("data", "ring")  # their variables mean the chosen context
+PATH_KEYS = frozenset({*FOLDERS, *(f"{secret}_file" for secret in SECRETS)})

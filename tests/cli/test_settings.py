@@ -204,3 +204,21 @@ def test_config_list_has_every_key_and_set_only_those_that_were_set(home):
 def test_a_misspelt_variable_is_warned_about(home):
     home.env["TWIT_CONTEX"] = "prod"
     assert "did you mean TWIT_CONTEXT?" in home.twit("context", "list").stderr
+
+
+def test_twit_ring_is_where_the_chosen_context_keeps_cached_timelines(places):
+    in_home(places, '[contexts.stage]\nkind = "embedded"\nring = "fast"\n[contexts.far]\nkind = "live"')
+    assert loaded(places).context.ring is None
+    assert loaded(places, TWIT_CONTEXT="stage").context.ring == places / "home" / ".config" / "twit" / "fast"
+    settings = loaded(places, TWIT_RING="/memory/here", TWIT_CONTEXT="stage")
+    assert str(settings.context.ring) == "/memory/here"
+    assert settings.explain("TWIT_RING")[0].source == "TWIT_RING"
+    assert settings.contexts["local"].ring is None
+    assert loaded(places, TWIT_RING="/memory/here", TWIT_CONTEXT="far").context.ring is None
+
+
+def test_commands_put_cached_timelines_where_the_setting_says(home):
+    home.env["TWIT_RING"] = str(home.folder / "memory")
+    home.settle_in()
+    assert (home.folder / "memory" / "timelines.ring").exists()
+    assert not (home.data / "timelines.ring").exists()

@@ -345,3 +345,59 @@ async def test_readers_never_see_half_a_change_whenever_a_writer_is_killed(tmp_p
         assert (outcomes == Push.STORED).all()
     assert reads > 1_000
     ring.close()
+
+
+async def test_a_ring_in_another_folder_is_kept_there_and_found_again(tmp_path, caplog):
+    data, ring_folder = tmp_path / "data", tmp_path / "memory"
+    data.mkdir()
+    ring = open_ring(data, LIMITS, ring_folder)
+    await ring.open_empty(np.array([1]), NOW)
+    await ring.push(entries(20, 10), np.array([1]), NOW)
+    ring.close()
+    again = open_ring(data, LIMITS, ring_folder)
+    assert await shown(again, 1) == [20, 10]
+    again.close()
+    assert caplog.text == ""
+    assert [path.name for path in data.iterdir()] == ["timelines.stamp"]
+
+
+async def test_a_ring_left_for_another_folder_missed_what_came_since_and_is_dropped(tmp_path, caplog):
+    await left(tmp_path)
+    open_ring(tmp_path, LIMITS, tmp_path / "memory").close()
+    ring = open_ring(tmp_path, LIMITS)
+    assert await shown(ring, 1) is None
+    assert "belongs to other data" in caplog.text
+    ring.close()
+
+
+@pytest.mark.parametrize("copied", [False, True])
+async def test_a_ring_is_not_taken_for_that_of_other_data_not_even_of_a_copy(tmp_path, caplog, copied):
+    one, other, ring_folder = tmp_path / "one", tmp_path / "other", tmp_path / "memory"
+    one.mkdir()
+    other.mkdir()
+    ring = open_ring(one, LIMITS, ring_folder)
+    await ring.open_empty(np.array([1]), NOW)
+    if copied:
+        (other / "timelines.stamp").write_bytes((one / "timelines.stamp").read_bytes())
+    with pytest.raises(StoreCorrupt, match="other data"):
+        open_ring(other, LIMITS, ring_folder)
+    ring.close()
+    ring = open_ring(other, LIMITS, ring_folder)
+    assert await shown(ring, 1) is None
+    assert "belongs to other data" in caplog.text
+    ring.close()
+
+
+def test_a_folder_that_cannot_be_made_is_told_with_the_setting(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreDown, match="cannot be made"):
+        open_ring(tmp_path, LIMITS, tmp_path / "file" / "ring")
+
+
+async def test_processes_on_the_same_data_cannot_have_rings_in_different_folders(tmp_path):
+    ring = await filled(tmp_path)
+    with pytest.raises(StoreCorrupt, match="ring in another folder"):
+        open_ring(tmp_path, LIMITS, tmp_path / "memory")
+    assert await shown(ring, 1) == [20, 10]
+    ring.close()
+    open_ring(tmp_path, LIMITS, tmp_path / "memory").close()

@@ -22,7 +22,7 @@ from .log import SqliteEventLog
 from .modes import SqliteFanoutModes
 from .rates import TokenBuckets
 from .relations import SqliteRelations
-from .ring import RingTimelines
+from .ring import RingTimelines, open_ring
 from .tokens import SqliteTokens
 from .tweets import SqliteTweets
 from .work import SqliteWorkLog
@@ -51,15 +51,17 @@ class EmbeddedStores:
 
 
 def open_stores(
-    folder: Path, limits: Limits, clock: Clock, *, durable: bool = True, inline: bool = False, create: bool = True
+    folder: Path, limits: Limits, clock: Clock, *, ring_folder: Path | None = None, durable: bool = True, inline: bool = False,
+    create: bool = True,
 ) -> EmbeddedStores:
     """Open the stores in `folder`, made if missing and `create`.
 
+    Cached timelines lie in `ring_folder`, beside the data by default: in memory (tmpfs) no disk has to keep up with them.
     `inline` writes on the caller's thread, with no threads at all; `durable=False` leaves flushing to the operating system.
     Raises `StoreDown` (nothing there), `StoreFull` (read-only), `StoreCorrupt` (not ours, damaged, or of a newer build).
     """
     prepare(folder, [store.SCHEMA for store in SCHEMAS], limits.store_timeout_ms, create=create)
-    ring = RingTimelines(folder, limits)
+    ring = open_ring(folder, limits, ring_folder)
     try:
         db = Database(folder, limits, clock, durable=durable, inline=inline)
     except BaseException:

@@ -34,9 +34,19 @@ MARKS_MAX = 1_024  # moments of rows with entries kept for `replace`, 6.4 KB eac
 STORES_SEEN_IN_ORDER = platform.machine() in {"x86_64", "AMD64"}
 
 
-def open_ring(folder: Path, limits: Limits) -> RingTimelines:
-    """Open the ring of a data folder, making it where there is none."""
-    return RingTimelines(folder, limits)
+def open_ring(folder: Path, limits: Limits, ring_folder: Path | None = None) -> RingTimelines:
+    """Open the ring of a data folder, making it where there is none; its files lie in `ring_folder`, beside the data by default.
+
+    Raises `StoreDown` where the folder cannot be made.
+    """
+    if ring_folder is None or ring_folder == folder:
+        return RingTimelines(folder, limits)
+    try:
+        ring_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        what = f"the ring's folder {ring_folder} cannot be made: {error.strerror}"
+        raise StoreDown(what, try_="name another with the key ring, or TWIT_RING") from error
+    return RingTimelines(ring_folder, limits, folder)
 
 
 class Marked(NamedTuple):
@@ -50,9 +60,9 @@ class Marked(NamedTuple):
 class RingTimelines:
     """`core.ports.Timelines` over `timelines.*` in one folder."""
 
-    def __init__(self, folder: Path, limits: Limits) -> None:
+    def __init__(self, folder: Path, limits: Limits, home: Path | None = None) -> None:
         self._inactive_after_ms = limits.inactive_after_ms
-        self._file = RingFile(folder, limits.timeline_entries_max, limits.store_timeout_ms)
+        self._file = RingFile(folder, limits.timeline_entries_max, limits.store_timeout_ms, home)
         self._rows = Rows(self._file)
         self._slots = Slots(self._file, self._rows)
         self._windows = Windows(self._file)

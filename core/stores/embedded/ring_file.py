@@ -1,7 +1,8 @@
 """The three mapped files of the ring: their header, locks and growth. Knows nothing of what a row means.
 
 `timelines.heads` is a page of header words and then 64 bytes a row; `timelines.ring` the entries, a row after the other;
-`timelines.slots` which row is whose. They are one thing: made, checked and dropped together.
+`timelines.slots` which row is whose. They are one thing: made, checked and dropped together. `timelines.stamp` lies beside the
+data and says which ring goes with it, since the ring may lie in another folder and be left out or taken for another's there.
 
 Address space is reserved far beyond the end of each file, so a file that grows, by us or by another process, never moves its
 map. Space is always allotted before it is used (a hole in a map is SIGBUS when the disk is full) and never given back.
@@ -47,7 +48,7 @@ READER_MAX = SLOT_PAGE * (DIRECTORY - 1) - 1
 
 # words of the header
 H_MAGIC, H_VERSION, H_ENTRIES, H_STAMP, H_CLEAN, H_BOOT = 0, 1, 2, 3, 4, 5
-H_BOOT_END, H_ROWS, H_ROWS_USED, H_PAGES_USED, H_EPOCH = 7, 8, 9, 10, 11
+H_BOOT_END, H_ROWS, H_ROWS_USED, H_PAGES_USED, H_EPOCH, H_HOME = 7, 8, 9, 10, 11, 12
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mmap.restype = ctypes.c_void_p
@@ -95,8 +96,10 @@ def _unmap(fd: int, address: int, reserve: int) -> None:
 class RingFile:
     """The open ring of one folder. `close` leaves it clean where nobody else has it open."""
 
-    def __init__(self, folder: Path, entries_max: int, timeout_ms: int) -> None:
+    def __init__(self, folder: Path, entries_max: int, timeout_ms: int, home: Path | None = None) -> None:
+        """`home` is the data folder, where that is another one."""
         self.entries_max = entries_max
+        self._home = home.stat().st_ino if home else 0
         self.places = entries_max + 1  # one more than a row shows: an entry is written there before it counts
         self.row_bytes = self.places * 16
         self.timeout_ms = timeout_ms
@@ -111,6 +114,8 @@ class RingFile:
                 ("slots", slots_reserve),
             ):
                 files.append(MappedFile(folder / f"timelines.{name}", reserve))
+            self._stamp = os.open((home or folder) / "timelines.stamp", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._close_stamp = weakref.finalize(self, os.close, self._stamp)
         except OSError as error:
             for file in files:
                 file.close()
@@ -129,11 +134,13 @@ class RingFile:
         fault = ""
         for tries in range(max(1, self.timeout_ms // 10)):
             if _flock(self.ring.fd, fcntl.LOCK_EX):
+                self._lock_stamp(fcntl.LOCK_SH)
                 self._repair()
                 fcntl.flock(self.ring.fd, fcntl.LOCK_SH)
                 self.header[H_CLEAN] = 0  # changing the lock is not one step: a closer may have come between
                 return
             if _flock(self.ring.fd, fcntl.LOCK_SH):
+                self._lock_stamp(fcntl.LOCK_SH)
                 fault = self._fault()
                 if not fault:
                     self.header[H_CLEAN] = 0
@@ -184,9 +191,11 @@ class RingFile:
                 return f"{file.path.name} is cut off"
         if not header[H_STAMP] == self.ring.words[0] == self.slots.words[FIRST_PAGE]:
             return "its files do not belong together"
-        return ""
+        ours = os.pread(self._stamp, 64, 0) == str(header[H_STAMP]).encode() and header[H_HOME] == self._home
+        return "" if ours else "it belongs to other data"
 
     def _make(self) -> None:
+        self._lock_stamp(fcntl.LOCK_EX)
         for file in (self.heads, self.ring, self.slots):
             os.ftruncate(file.fd, 0)
         self.slots.allot((FIRST_PAGE + SLOT_PAGE) * 8)
@@ -197,8 +206,27 @@ class RingFile:
         header = self.header
         header[H_VERSION], header[H_ENTRIES], header[H_STAMP] = VERSION, self.entries_max, stamp
         header[H_ROWS] = header[H_ROWS_USED] = header[H_PAGES_USED] = 1  # row 0 is nobody's: always absent
+        header[H_HOME] = self._home
+        self._write_stamp(stamp)
         header[H_CLEAN] = 1
         header[H_MAGIC] = MAGIC
+
+    def _lock_stamp(self, kind: int) -> None:
+        """All who have a ring of these data open share this; alone one may name another ring, since of two each would miss pushes.
+
+        Taken after the lock on the ring and given back before it: who waits here waits for a ring in another folder."""
+        for _ in range(_FAULTS_MAX):
+            if _flock(self._stamp, kind):
+                return
+            time.sleep(0.01)
+        raise StoreCorrupt("the data are open in another process with a ring in another folder", try_="give both the same TWIT_RING")
+
+    def _write_stamp(self, stamp: int) -> None:
+        """Durable before the ring is used: after a power cut the data must not name an older ring."""
+        os.ftruncate(self._stamp, 0)
+        os.pwrite(self._stamp, str(stamp).encode(), 0)
+        os.fsync(self._stamp)
+        fcntl.flock(self._stamp, fcntl.LOCK_SH)
 
     # ---- who writes now
 
@@ -266,6 +294,7 @@ class RingFile:
 
     def _release(self) -> None:
         self.closed = True
+        self._close_stamp()
         for file in (self.ring, self.heads, self.slots):
             file.close()
 
