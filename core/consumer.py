@@ -106,7 +106,7 @@ class Consumer:
         return self.offset >= until and not self._work
 
     async def step(self) -> bool:
-        """Handle some events and some work; false, with everything recorded, where there was nothing to do."""
+        """Handle some events and some work; false where there was nothing to do. The record follows by itself."""
         done = Done()
         limit = EVENTS_BETWEEN_WORK if self._work else self._limits.event_batch
         events = await self._stores.log.read(self.offset, limit) if self._stores.log.moved(self.offset) else []
@@ -115,30 +115,31 @@ class Consumer:
         if self._work:
             await self._serve(done)
         self._unrecorded.add(done)
-        if not events and not done.deliveries and not done.put and not done.done and not self._work:
-            await self.close()
-            return False
         self._begin_record()
+        if not events and not done.deliveries and not done.put and not done.done and not self._work:
+            return False
         if len(self._unrecorded.deliveries) > UNRECORDED_MAX:
             await self.close()
         return True
 
     async def close(self) -> None:
         """Come back when everything that was done is recorded."""
-        while self._begin_record():
-            if self._recording is not None:
-                await asyncio.shield(self._recording)
+        self._begin_record()
+        while self._recording is not None:
+            await asyncio.shield(self._recording)
+            self._begin_record()
 
-    def _begin_record(self) -> bool:
-        """Record what was done, unless a record is under way; false where nothing is left to record."""
+    def _begin_record(self) -> None:
+        """See to it that what was done is being recorded."""
         if self._recording is not None and self._recording.done():
             recording, self._recording = self._recording, None
             recording.result()
+        if self._recording is None and self._lacks_record():
+            self._recording = asyncio.ensure_future(self._record())
+
+    def _lacks_record(self) -> bool:
         done = self._unrecorded
-        if self._recording is None and (done.deliveries or done.put or done.done or self._recorded != self.offset):
-            self._unrecorded, self._recorded = Done(), self.offset
-            self._recording = asyncio.ensure_future(self._record(done, self.offset))
-        return self._recording is not None
+        return bool(done.deliveries or done.put or done.done) or self._recorded != self.offset
 
     async def apart(self, events: Sequence[LoggedEvent]) -> None:
         """Handle these out of turn, work and all, without moving the group's place: it will meet them once more."""
@@ -253,21 +254,25 @@ class Consumer:
                 return
         await self._pause()
 
-    async def _record(self, done: Done, offset: int) -> None:
-        """One durable step. Repeated until it stands: what it tells of is done."""
-        progress = Progress(
-            group=self.group, offset=offset, deliveries=tuple(done.deliveries),
-            put=tuple(done.put.values()), done=tuple(done.done),
-        )  # fmt: skip
-        while True:
-            try:
-                await self._stores.work.advance((progress,))
-            except StoreError as error:
-                self.failing = f"{type(error).__name__}: {error}"
-                self._failures += 1
+    async def _record(self) -> None:
+        """One durable step after the other, until nothing is left. Each is repeated until it stands: what it tells of is done."""
+        while self._lacks_record():
+            done, self._unrecorded, self._recorded = self._unrecorded, Done(), self.offset
+            progress = Progress(
+                group=self.group, offset=self._recorded, deliveries=tuple(done.deliveries),
+                put=tuple(done.put.values()), done=tuple(done.done),
+            )  # fmt: skip
+            while not await self._advanced(progress):
                 await self._pause()
-            else:
-                return
+
+    async def _advanced(self, progress: Progress) -> bool:
+        try:
+            await self._stores.work.advance((progress,))
+        except StoreError as error:
+            self.failing = f"{type(error).__name__}: {error}"
+            self._failures += 1
+            return False
+        return True
 
     async def _pause(self) -> None:
         wait_ms = min(RETRY_MAX_MS, RETRY_MS << min(self._failures - 1, 10)) * (0.5 + self._chance.random())

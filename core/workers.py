@@ -189,6 +189,8 @@ async def _until_idle(consumers: Sequence[Consumer]) -> None:
         for consumer in consumers:
             while await consumer.step():
                 busy = True
+    for consumer in consumers:
+        await consumer.close()
 
 
 async def _pause(stop: asyncio.Event) -> None:
