@@ -7,7 +7,7 @@ whole chain (retweet, original, quote) are the last bytes of its encoding, and `
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -15,10 +15,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from ..model import Tweet, TweetView, Unavailable, User, UserCounts
 
-_1970 = datetime(1970, 1, 1, tzinfo=UTC)
-
 IdText = Annotated[str, Meta(pattern="^[1-9][0-9]{0,18}$", description="a decimal id")]
-Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"}, description="RFC 3339, UTC")]
+Time = Annotated[datetime, Meta(description="RFC 3339, UTC")]
 
 
 class AuthorOut(msgspec.Struct, gc=False):
@@ -109,15 +107,16 @@ class UserOut(msgspec.Struct, kw_only=True, gc=False):
 
 
 _encode = msgspec.json.Encoder().encode
+_NO_ENTITIES = EntitiesOut((), (), ())
 _FLAGS = {(liked, retweeted): b',"liked":%b,"retweeted":%b}' % (liked_is, retweeted_is)
           for liked, liked_is in ((False, b"false"), (True, b"true"))
           for retweeted, retweeted_is in ((False, b"false"), (True, b"true"))}  # fmt: skip
 _UNSET_FLAGS = _FLAGS[False, False]
 
 
-def rfc3339(ms: int) -> str:
-    """Return milliseconds since 1970 as RFC 3339 in UTC."""
-    return (_1970 + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds")[:-6] + "Z"
+def time_of(ms: int) -> datetime:
+    """Return milliseconds since 1970 as a time in UTC; it is encoded as RFC 3339."""
+    return datetime.fromtimestamp(ms / 1_000, UTC)  # a double holds milliseconds exactly enough for 280,000 years
 
 
 def tweet_out(view: TweetView, *, flags: bool = True) -> TweetOut:
@@ -128,31 +127,26 @@ def tweet_out(view: TweetView, *, flags: bool = True) -> TweetOut:
         conversation_id=str(tweet.conversation_id or tweet.tweet_id),
         text=tweet.text,
         user=AuthorOut(str(author.user_id), author.username, author.display_name, author.is_verified),
-        created_at=rfc3339(tweet.created_ms),
+        created_at=time_of(tweet.created_ms),
         media=tweet.media,
         metrics=MetricsOut(counts.likes, counts.retweets, counts.replies, counts.quotes),
-        entities=EntitiesOut(tweet.hashtags, _mentions(tweet), tweet.urls),
+        entities=_entities(tweet),
         reply_to_tweet_id=str(tweet.reply_to) if tweet.reply_to else UNSET,
-        retweet_of=_child(view.retweet_of, flags=flags),
-        quote=_child(view.quote, flags=flags),
+        retweet_of=UNSET if view.retweet_of is None else shown_out(view.retweet_of, flags=flags),
+        quote=UNSET if view.quote is None else shown_out(view.quote, flags=flags),
         liked=flags and view.liked,
         retweeted=flags and view.retweeted,
     )
 
 
-def shown_out(view: TweetView | Unavailable) -> TweetOut | UnavailableOut:
+def shown_out(view: TweetView | Unavailable, *, flags: bool = True) -> TweetOut | UnavailableOut:
     """Return the shape of a place where a tweet is, or was."""
-    return UnavailableOut(unavailable=True) if isinstance(view, Unavailable) else tweet_out(view)
+    return UnavailableOut(unavailable=True) if isinstance(view, Unavailable) else tweet_out(view, flags=flags)
 
 
-def encoded(view: TweetView) -> bytes:
-    """Return a view as JSON, its viewer's flags set."""
-    return _encode(tweet_out(view))
-
-
-def fragment(view: TweetView) -> tuple[bytes, tuple[int, ...]]:
-    """Return a view as JSON with no flag set, and whose flags stand at its end, outermost first (`spliced` sets them)."""
-    return _encode(tweet_out(view, flags=False)), tuple(flagged_in(link) for link in chain(view))
+def encoded(view: TweetView, *, flags: bool = True) -> bytes:
+    """Return a view as JSON; without `flags`, `spliced` can set them later."""
+    return _encode(tweet_out(view, flags=flags))
 
 
 def chain(view: TweetView) -> list[TweetView]:
@@ -169,7 +163,10 @@ def flagged_in(view: TweetView) -> int:
 
 
 def spliced(plain: bytes, subjects: Sequence[int], liked: Collection[int], retweeted: Collection[int]) -> bytes:
-    """Return a `fragment` with the flags of a viewer who likes `liked` and retweeted `retweeted`."""
+    """Return a chain encoded without flags with those of a viewer who likes `liked` and retweeted `retweeted`.
+
+    `subjects` are the ids that the chain's flags are of (`flagged_in`), outermost first.
+    """
     head = plain[: -len(_UNSET_FLAGS) * len(subjects)]
     return head + b"".join([_FLAGS[subject in liked, subject in retweeted] for subject in reversed(subjects)])
 
@@ -187,17 +184,14 @@ def user_out(user: User, counts: UserCounts, *, own: bool = False) -> UserOut:
         website=user.website,
         is_verified=user.is_verified,
         is_private=user.is_private,
-        created_at=rfc3339(user.created_ms),
+        created_at=time_of(user.created_ms),
         metrics=UserMetricsOut(counts.followers, counts.following, counts.tweets),
         email=user.email if own else UNSET,
     )
 
 
-def _child(view: TweetView | Unavailable | None, *, flags: bool) -> TweetOut | UnavailableOut | UnsetType:
-    if view is None:
-        return UNSET
-    return UnavailableOut(unavailable=True) if isinstance(view, Unavailable) else tweet_out(view, flags=flags)
-
-
-def _mentions(tweet: Tweet) -> list[MentionOut]:
-    return [MentionOut(str(user_id), name) for user_id, name in zip(tweet.mentions, tweet.mention_names, strict=True)]
+def _entities(tweet: Tweet) -> EntitiesOut:
+    if not (tweet.hashtags or tweet.mentions or tweet.urls):
+        return _NO_ENTITIES
+    mentions = [MentionOut(str(user_id), name) for user_id, name in zip(tweet.mentions, tweet.mention_names, strict=True)]
+    return EntitiesOut(tweet.hashtags, mentions, tweet.urls)

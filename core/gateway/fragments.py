@@ -8,17 +8,16 @@ again for them at most once a second. Who may see a page's tweets was decided be
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-
-import msgspec
 
 from ..caches import Caches
 from ..clock import Clock
 from ..model import EventKind, LoggedEvent, Tweet, TweetView, Unavailable
 from ..service import Twit
 from ..visibility import Viewer, sees_tweet
-from .encode import chain, fragment, spliced
+from .encode import chain, encoded, flagged_in, spliced
+from .kept import Generation, Quoting
 
 RECOUNT_US = 1_000_000
 UNRESOLVED_MAX = 10_000  # made or deleted tweets whose parents are still to be looked up; beyond it all is forgotten
@@ -26,44 +25,6 @@ _USER_KINDS = frozenset((
     EventKind.PROFILE_CHANGED, EventKind.PRIVACY_CHANGED, EventKind.DEACTIVATED, EventKind.REACTIVATED, EventKind.ACCOUNT_DELETED,
 ))  # fmt: skip
 _TWEET_KINDS = frozenset((EventKind.TWEET_CREATED, EventKind.TWEET_DELETED))
-
-
-class Quoting(msgspec.Struct, frozen=True, gc=False):
-    """An encoded tweet with a quote in its chain: good for viewers who may see all of `quoted`."""
-
-    body: bytes
-    subjects: tuple[int, ...]
-    quoted: tuple[Tweet, ...]
-    tweets: tuple[int, ...]
-    authors: tuple[int, ...]
-
-
-class _Generation:
-    """Half of the cache, dropped at once with its indexes when the next half is full."""
-
-    def __init__(self) -> None:
-        self.plain: dict[int, bytes] = {}
-        self.quoting: dict[int, Quoting] = {}
-        self.by_author: dict[int, set[int]] = {}
-        self.around: dict[int, set[int]] = {}  # tweet inside -> tweets that show it
-
-    def __len__(self) -> int:
-        return len(self.plain) + len(self.quoting)
-
-    def index(self, tweet_id: int, tweets: Sequence[int], authors: Sequence[int]) -> None:
-        for inner in tweets:
-            if inner != tweet_id:
-                self.around.setdefault(inner, set()).add(tweet_id)
-        for author in authors:
-            self.by_author.setdefault(author, set()).add(tweet_id)
-
-    def drop(self, tweet_id: int) -> None:
-        self.drop_all((tweet_id, *self.around.pop(tweet_id, ())))
-
-    def drop_all(self, tweet_ids: Iterable[int]) -> None:
-        for tweet_id in tweet_ids:
-            if self.plain.pop(tweet_id, None) is None:
-                self.quoting.pop(tweet_id, None)
 
 
 class Fragments:
@@ -74,7 +35,7 @@ class Fragments:
         self._caches: Caches = twit.caches
         self._clock = clock
         self._half = max(1, twit.limits.cached_fragments_max // 2)
-        self._young, self._old = _Generation(), _Generation()
+        self._young, self._old = Generation(), Generation()
         self._fills: list[set[int]] = []  # what was dropped while each fill was under way: ids, authors negative, 0: all
         self._unresolved: list[int] = []
         self._recounts: deque[tuple[int, int]] = deque()  # (due us, tweet), in order of time
@@ -127,7 +88,7 @@ class Fragments:
         """Forget everything: events may have been missed."""
         for fill in self._fills:
             fill.add(0)
-        self._young, self._old = _Generation(), _Generation()
+        self._young, self._old = Generation(), Generation()
         self._unresolved.clear()
         self._recounts.clear()
         self._moved.clear()
@@ -187,11 +148,17 @@ class Fragments:
         for at, view in zip(missing, views, strict=True):
             if isinstance(view, Unavailable):
                 continue
-            parts[at], subjects = fragment(view)
+            self.encoded += 1
+            if view.retweet_of is None and view.quote is None:
+                body = parts[at] = encoded(view, flags=False)
+                self._keep_plain(view, body, dropped)
+                continue
             links = chain(view)
+            body = parts[at] = encoded(view, flags=False)
+            subjects = tuple([flagged_in(link) for link in links])
             if any(link.quote is not None for link in links):
                 quoting[at] = subjects
-            self._keep(links, parts[at] or b"", subjects, dropped)
+            self._keep_chain(links, body, subjects, dropped)
 
     def _found(
         self, viewer: Viewer, tweet: Tweet, at: int, parts: list[bytes | None], quoting: dict[int, tuple[int, ...]]
@@ -218,15 +185,22 @@ class Fragments:
         parts[at], quoting[at] = kept.body, kept.subjects
         return True
 
-    def _keep(self, links: list[TweetView], body: bytes, subjects: tuple[int, ...], dropped: set[int]) -> None:
-        """Keep an encoded chain, unless somebody may not see all of it here or some of it was dropped meanwhile."""
+    def _keep_plain(self, view: TweetView, body: bytes, dropped: set[int]) -> None:
+        """Keep a tweet that shows no other, unless it was dropped while it was read."""
+        tweet_id, author = view.tweet.tweet_id, view.author.user_id
+        if not dropped or dropped.isdisjoint((0, tweet_id, -author)):
+            generation = self._room()
+            generation.plain[tweet_id] = body
+            generation.index(tweet_id, (), (author,))
+
+    def _keep_chain(self, links: list[TweetView], body: bytes, subjects: tuple[int, ...], dropped: set[int]) -> None:
+        """The same for a retweet or quote, but only as somebody sees it who may see all of it."""
         tweets = tuple(link.tweet.tweet_id for link in links)
         authors = tuple({link.author.user_id: None for link in links})
         if isinstance(links[-1].quote or links[-1].retweet_of, Unavailable):
             return
         if dropped and not dropped.isdisjoint((0, *tweets, *(-author for author in authors))):
             return
-        self.encoded += 1
         generation = self._room()
         quoted = tuple(inner.tweet for outer, inner in pairwise(links) if outer.quote is not None)
         if quoted:
@@ -235,9 +209,9 @@ class Fragments:
             generation.plain[tweets[0]] = body
         generation.index(tweets[0], tweets, authors)
 
-    def _room(self) -> _Generation:
+    def _room(self) -> Generation:
         if len(self._young) >= self._half:
-            self._old, self._young = self._young, _Generation()
+            self._old, self._young = self._young, Generation()
         return self._young
 
     # the viewer's flags

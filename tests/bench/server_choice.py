@@ -79,7 +79,7 @@ class Running:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self._process = subprocess.Popen([python, __file__, "--child", name, "--port", str(self.port)])
+        self._process = subprocess.Popen([python, __file__, "--child", name, "--port", str(self.port)], stdout=subprocess.DEVNULL)
         self.url = f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
@@ -154,6 +154,7 @@ def measure(python: str, names: list[str], *, rounds: int, seconds: float) -> di
                     page = load(running.url, "/page", connections=64, seconds=seconds, folder=Path(folder))
                     busy = load(running.url, "/busy", connections=64, seconds=seconds, folder=Path(folder))
                     over = load(running.url, "/busy", connections=512, seconds=seconds, folder=Path(folder))
+                with Running(python, name) as running:
                     drain = asyncio.run(drained(running))
                 assert page["errors"] == busy["errors"] == over["errors"] == 0, (name, page, busy, over)
                 for key, value in (("rate", page["rate"]), ("busy_rate", busy["rate"]), ("busy_p99_ms", busy["p99_ms"]),

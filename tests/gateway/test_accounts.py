@@ -13,7 +13,7 @@ async def test_sign_up_log_out_log_in(api):
     assert set(answer.json()) == {"user", "token"}
     assert answer.json()["user"] == {
         "id": "1", "username": "ann", "display_name": "Ann", "bio": "", "profile_image": "", "banner_image": "",
-        "location": "", "website": "", "is_verified": False, "is_private": False, "created_at": "2027-01-15T08:00:00.000Z",
+        "location": "", "website": "", "is_verified": False, "is_private": False, "created_at": "2027-01-15T08:00:00Z",
         "metrics": {"followers": 0, "following": 0, "tweets": 0}, "email": "ann@example.com",
     }  # fmt: skip
     auth = {"Authorization": f"Bearer {answer.json()['token']}"}

@@ -109,6 +109,23 @@ async def test_what_is_under_way_is_answered_before_the_server_goes(twit, clock,
         await task
 
 
+async def test_while_it_drains_it_says_so_and_still_answers(twit, clock, monkeypatch):
+    draining, over = asyncio.Event(), asyncio.Event()
+
+    async def sleep(_seconds):
+        draining.set()
+        await over.wait()
+
+    async with served(twit, clock, drain_s=5.0) as (client, stop, _):
+        assert (await client.get("/readyz")).json()["parts"]["gateway"] == "ok"
+        monkeypatch.setattr(clock, "sleep", sleep)
+        stop.set()
+        await draining.wait()
+        ready, alive = await client.get("/readyz"), await client.get("/healthz")
+        assert (ready.status_code, ready.json()["parts"]["gateway"], alive.status_code) == (503, "draining", 200)
+        over.set()
+
+
 async def test_a_taken_address_is_told_before_anything_runs(twit, clock):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -84,8 +84,11 @@ async def test_likes_and_retweets_older_than_the_caches_remember_still_show(open
     for tweet_id in posted:
         await api.post(f"/tweets/{tweet_id}/like", bob)
         await api.post(f"/tweets/{tweet_id}/retweet", bob)
-    page = (await api.get(f"/users/{ann.id}/tweets", bob)).json()
-    assert [(tweet["liked"], tweet["retweeted"]) for tweet in page["tweets"]] == [(True, True)] * 3
+    await api.tweet(bob, "so the newest of his own is no retweet")
+    fresh = await open_api(cached_likes_per_viewer_max=1)
+    for reader in (api, fresh):
+        page = (await reader.get(f"/users/{ann.id}/tweets", bob)).json()
+        assert [(tweet["liked"], tweet["retweeted"]) for tweet in page["tweets"]] == [(True, True)] * 3
 
 
 async def test_a_quote_is_shown_to_one_and_unavailable_to_another(api):

@@ -16,7 +16,7 @@ async def test_a_posted_tweet_comes_back_in_the_documented_shape(api):
         "conversation_id": tweet["tweet_id"],
         "text": "hi @bob #first https://example.com/a",
         "user": {"id": str(ann.id), "username": "ann", "display_name": "ann", "is_verified": False},
-        "created_at": "2027-01-15T08:00:00.000Z",
+        "created_at": "2027-01-15T08:00:00Z",
         "media": [],
         "metrics": {"likes": 0, "retweets": 0, "replies": 0, "quotes": 0},
         "entities": {"hashtags": ["first"], "mentions": [{"id": "2", "username": "bob"}], "urls": ["https://example.com/a"]},
