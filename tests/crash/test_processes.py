@@ -52,7 +52,8 @@ class Folder:
     def __init__(self, tmp_path):
         self.data, self.processes = tmp_path / "data", []
         self.env = os.environ | LIMITS | {
-            "TWIT_DATA": str(self.data), "HOME": str(tmp_path), "XDG_STATE_HOME": "", "TWIT_RATE_LIMITS": "off", "PYTHONPATH": str(ROOT),
+            "TWIT_DATA": str(self.data), "HOME": str(tmp_path), "XDG_STATE_HOME": "", "TWIT_RATE_LIMITS": "off",
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
         }  # fmt: skip
 
     def start(self, *command, **more):
