@@ -15,7 +15,7 @@ from .caches import Caches
 from .clock import Clock
 from .consumer import Done
 from .limits import Limits
-from .model import AuthorMode, Carried, Event, EventKind, FanoutMode, LoggedEvent, RowState, Work
+from .model import AuthorMode, Carried, Event, EventKind, FanoutMode, LoggedEvent, RowState, Tweet, Work
 from .ports import Stores
 
 if TYPE_CHECKING:
@@ -95,6 +95,8 @@ class Carrier:
             if len(entries):
                 newest = await self._with_parents(follower, entries[:limit], modes)
                 await self._stores.timelines.push(newest, np.array((follower,), np.int64), self._clock.now_ms(), floor)
+        # a row rebuilt before he was in the list may hold what was deleted before he was in the list
+        await self._take_out(follower, lambda tweet: tweet.deleted)
         self._merged.append((follower, followee, sequence))
 
     async def _with_parents(self, follower: int, entries: Entries, modes: Mapping[int, AuthorMode]) -> Entries:
@@ -117,15 +119,16 @@ class Carrier:
         """Take a former followee's tweets out of the row, unless the follow stands again."""
         if (await self._stores.graph.is_following(((follower, followee),)))[0]:
             return
-        now_ms = self._clock.now_ms()
-        row = await self._stores.timelines.read(follower, 0, self._limits.timeline_entries_max, now_ms)
+        await self._take_out(follower, lambda tweet: tweet.author_id == followee)
+
+    async def _take_out(self, reader: int, unwanted: Callable[[Tweet], bool]) -> None:
+        row = await self._stores.timelines.read(reader, 0, self._limits.timeline_entries_max, self._clock.now_ms())
         if row.state is RowState.ABSENT:
             return
         ids: list[int] = row.entries[:, 0].tolist()
-        tweets = await self._caches.tweets(ids)
-        theirs = [tweet.tweet_id for tweet in tweets if tweet is not None and tweet.author_id == followee]
-        # even with none found: a rebuild that read the follow must not bring them back
-        await self._stores.timelines.remove(theirs or (0,), np.array((follower,), np.int64))
+        out = [tweet.tweet_id for tweet in await self._caches.tweets(ids) if tweet is not None and unwanted(tweet)]
+        # even with none found: a rebuild under way must not bring them back
+        await self._stores.timelines.remove(out or (0,), np.array((reader,), np.int64))
 
     async def _part(self, event: Event) -> None:
         """End the follows of a blocked pair, where a crash kept the command from it."""

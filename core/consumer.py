@@ -87,6 +87,7 @@ class Consumer:
         self._turn: list[int] = []  # work ids, the next to be served first
         self._attempts: dict[int, int] = {}
         self._failures = 0
+        self._done_to = 0  # the offset whose doings are all in `_unrecorded` or recorded
         self._recorded = 0  # the offset that was recorded, or is being
         self._unrecorded = Done()
         self._recording: asyncio.Task[None] | None = None
@@ -95,7 +96,7 @@ class Consumer:
         """Take up the group's place."""
         if self._recording is not None:
             await asyncio.gather(self._recording, return_exceptions=True)
-        self.offset = self._recorded = await self._stores.log.offset(self.group)
+        self.offset = self._done_to = self._recorded = await self._stores.log.offset(self.group)
         self._unrecorded, self._recording = Done(), None
         self._work = {work.work_id: work for work in await self._stores.work.pending(self.group)}
         self._turn = list(self._work)
@@ -115,6 +116,7 @@ class Consumer:
         if self._work:
             await self._serve(done)
         self._unrecorded.add(done)
+        self._done_to = self.offset
         self._begin_record()
         if not events and not done.deliveries and not done.put and not done.done and not self._work:
             return False
@@ -139,7 +141,7 @@ class Consumer:
 
     def _lacks_record(self) -> bool:
         done = self._unrecorded
-        return bool(done.deliveries or done.put or done.done) or self._recorded != self.offset
+        return bool(done.deliveries or done.put or done.done) or self._recorded != self._done_to
 
     async def apart(self, events: Sequence[LoggedEvent]) -> None:
         """Handle these out of turn, work and all, without moving the group's place: it will meet them once more."""
@@ -257,7 +259,7 @@ class Consumer:
     async def _record(self) -> None:
         """One durable step after the other, until nothing is left. Each is repeated until it stands: what it tells of is done."""
         while self._lacks_record():
-            done, self._unrecorded, self._recorded = self._unrecorded, Done(), self.offset
+            done, self._unrecorded, self._recorded = self._unrecorded, Done(), self._done_to
             progress = Progress(
                 group=self.group, offset=self._recorded, deliveries=tuple(done.deliveries),
                 put=tuple(done.put.values()), done=tuple(done.done),

@@ -68,6 +68,7 @@ class Fanout:
         }))  # fmt: skip
 
     async def handle(self, logged: LoggedEvent, done: Done) -> None:
+        """What goes to `done` goes there last: an event that fails half way leaves nothing."""
         kind = logged.event.kind
         if kind is EventKind.TWEET_CREATED:
             await self._created(logged, done)
@@ -115,11 +116,11 @@ class Fanout:
             followers = len(readers) - 1 if not more else (await self._stores.accounts.counts((event.actor,)))[0].followers
             self._account(done, event, 0, followers, pulled=followers, last=True)
         elif more:
+            await self._stores.timelines.push(entry, readers[-1:], self._clock.now_ms())
             done.put[logged.offset] = Work(
                 work_id=logged.offset, verb=WorkVerb.PUSH, author=event.actor, tweet=event.tweet, ref=event.ref,
                 created_ms=event.at_ms, request_id=event.request_id,
             )  # fmt: skip
-            await self._stores.timelines.push(entry, readers[-1:], self._clock.now_ms())
         elif event.actor in self._gone or event.tweet in self._deleted:
             self._account(done, event, 0, len(readers) - 1, filtered=len(readers) - 1, last=True)
         else:
@@ -195,13 +196,12 @@ class Fanout:
         readers, more = self._readers.get(event.actor) or await self._readers_of(event.actor)
         if mode is not None and mode.mode is FanoutMode.PULL and event.tweet >= mode.since_id:
             readers, more = readers[-1:], False  # never pushed to anybody else
+        await self._stores.timelines.remove((event.tweet,), readers[-1:] if more else readers)
         if more:
             done.put[logged.offset] = Work(
                 work_id=logged.offset, verb=WorkVerb.REMOVE, author=event.actor, tweet=event.tweet, created_ms=event.at_ms,
                 request_id=event.request_id,
             )  # fmt: skip
-            readers = readers[-1:]
-        await self._stores.timelines.remove((event.tweet,), readers)
 
     async def _serve_remove(self, work: Work) -> Work | None:
         readers, cursor = await self._stores.graph.followers(work.author, work.after, self._limits.fanout_batch)

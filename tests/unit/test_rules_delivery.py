@@ -9,7 +9,7 @@ import pytest
 from builders import home, make_friends, make_users, settle
 
 from twit.core.errors import StoreDown
-from twit.core.model import FanoutMode, Source
+from twit.core.model import EventKind, FanoutMode, Source
 from twit.core.workers import Workers
 
 
@@ -237,6 +237,49 @@ async def test_rule_04_no_tweet_falls_between_follow_and_merge(twit):
         assert await home(twit, ada) == ids[-len(await home(twit, ada)) :]
     await settle(twit)
     assert await home(twit, ada) == ids
+
+
+async def test_rule_04_what_was_deleted_before_a_new_follower_was_in_the_list_leaves_his_row(twit, clock):
+    ada, bob = await make_users(twit, "ada bob")
+    tweet, kept = await twit.post(bob, "hi"), await twit.post(bob, "ho")
+    await settle(twit)
+    await twit.follow(ada, bob)
+    await twit.stores.timelines.drop((ada,))
+    await home(twit, ada)  # rebuilt, with what bob had
+    await twit.delete(bob, tweet.tweet_id)
+    await twit.workers.drain(("fanout",))
+    assert tweet.tweet_id in await row_ids(twit, clock, ada)
+    await settle(twit)
+    assert await row_ids(twit, clock, ada) == [kept.tweet_id]
+
+
+async def test_rule_15_the_place_is_never_recorded_before_what_was_done_up_to_it(open_twit, monkeypatch):
+    """A record that begins while a step is still under way must not claim its events."""
+    twit = await open_twit(fanout_batch=1)
+    star, fans = await crowd(twit, 40)
+    tweets = []
+    recorded, advance = [], twit.stores.work.advance
+
+    async def noting(progress):
+        await advance(progress)
+        held = {one.tweet for batches in await twit.stores.work.deliveries([t.tweet_id for t in tweets]) for one in batches}
+        held |= {work.tweet for work in await twit.stores.work.pending("fanout")}
+        passed = {
+            logged.event.tweet
+            for logged in await twit.stores.log.read(0, 10_000)
+            if logged.event.kind is EventKind.TWEET_CREATED and logged.offset <= progress[-1].offset
+        }
+        recorded.append(passed - held)
+
+    monkeypatch.setattr(twit.stores.work, "advance", noting)
+    fan_out = twit.workers.consumer("fanout")
+    await fan_out.open()
+    for _ in range(12):
+        tweets += [await twit.post(star, "large"), await twit.post(fans[0], "small")]
+        await fan_out.step()
+    await fan_out.close()
+    assert recorded
+    assert not any(recorded)
 
 
 async def test_rule_04_unfollowing_hides_at_once_and_cleans_later(twit, clock):
