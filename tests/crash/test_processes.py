@@ -203,11 +203,14 @@ def threads(stop, *targets):
 
 
 def test_all_at_once_on_one_folder_no_torn_row_no_stale_answer(folder):
-    """A server, a worker, a process that posts and deletes, commands that do, rebuild-timeline over and over, and readers."""
+    """A server, a worker, a process that posts, deletes and loses rows, commands that post and delete, rebuild-timeline over and
+    over, and readers."""
     known = Known(asyncio.run(folder.settle_in()))
     _, port = folder.serve("--no-consumers")
     worker = folder.twit("worker")
-    clerk = folder.start(sys.executable, "-m", "tests.crash.clerk", str(folder.data), *map(str, AUTHORS[:3]), stdin=subprocess.PIPE)
+    clerk = folder.start(
+        sys.executable, "-m", "tests.crash.clerk", str(folder.data), str(PEOPLE), *map(str, AUTHORS[:3]), stdin=subprocess.PIPE,
+    )  # fmt: skip
     assert clerk.stdout.readline() == "ready\n"
     stop, failures, commands, rebuilds = threading.Event(), [], [], []
 
