@@ -6,6 +6,7 @@ The only place of the command line that names stores, clocks and dice.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import random
@@ -24,10 +25,13 @@ from ..core.ports import Stores
 from ..core.service import Twit
 from ..core.settings import ContextSettings, Settings
 from ..core.wiring import build
+from ..core.workers import GROUPS
 from .invocation import Invocation
 
 T = TypeVar("T")
+Told = Callable[[str, int, int], None]  # how far it is: step, done, total
 OFFLOAD_THREADS = 4  # hashing passwords, checking stores
+TELL_EVERY_S = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,12 +89,14 @@ def holder(invocation: Invocation) -> str:
 
 
 def perform(
-    invocation: Invocation, act: Callable[[World], Awaitable[T]], *, writes: bool = False, restartable: bool = False, create: bool = True
+    invocation: Invocation, act: Callable[[World], Awaitable[T]], *, writes: bool = False, restartable: Told | None = None,
+    create: bool = True,
 ) -> T:
     """Open the world, do it, see to the events that it caused if it `writes`, close, and return what came of it.
 
     Ctrl-C before anything was written is a `KeyboardInterrupt`; after that it is `Stopped`. A write under way is finished
-    first, unless it is `restartable`: that one goes on where it stopped when it is called again.
+    first, unless it is `restartable`: that one goes on where it stopped when it is called again, so it sees to all events that
+    are pending, its own of the time before included, and tells how far that is.
     """
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.INFO if invocation.verbose else logging.WARNING)
     written = _Written()
@@ -99,7 +105,7 @@ def perform(
     except KeyboardInterrupt:
         if not written.stands:
             raise
-        raise _stopped(invocation, finished=not restartable or written.whole) from None
+        raise _stopped(invocation, finished=restartable is None or written.whole) from None
 
 
 @dataclass
@@ -111,16 +117,43 @@ class _Written:
 
 
 async def _perform(
-    invocation: Invocation, act: Callable[[World], Awaitable[T]], written: _Written, *, writes: bool, restartable: bool, create: bool
+    invocation: Invocation, act: Callable[[World], Awaitable[T]], written: _Written, *, writes: bool, restartable: Told | None, create: bool
 ) -> T:
     async with open_world(invocation, create=create) as world:
         if not writes:
             return await act(world)
         before = await world.stores.log.tail()
-        result = await (_begun(world, act, written, before) if restartable else _finished(act(world), written))
-        if not await world.twit.workers.drain(own_only_until=before):
+        if restartable is None:
+            result = await _finished(act(world), written)
+            alone = await world.twit.workers.drain(own_only_until=before)
+        else:
+            result = await _begun(world, act, written, before)
+            async with _watched(world, restartable):
+                alone = await world.twit.workers.drain()
+        if not alone:
             invocation.terminal.detail("another process handles the events of this")
         return result
+
+
+@asynccontextmanager
+async def _watched(world: World, tell: Told) -> AsyncIterator[None]:
+    """Meanwhile, tell how many events are handled, of all groups together: after an import they may be most of the work."""
+    watch = asyncio.create_task(_watch(world, tell))
+    try:
+        yield
+    finally:
+        watch.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watch
+
+
+async def _watch(world: World, tell: Told) -> None:
+    stores = world.stores
+    began = sum([await stores.log.offset(group) for group in GROUPS])
+    while True:
+        handled = sum([await stores.log.offset(group) for group in GROUPS])
+        tell("events", handled - began, len(GROUPS) * await stores.log.tail() - began)
+        await world.clock.sleep(TELL_EVERY_S)
 
 
 async def _begun(world: World, act: Callable[[World], Awaitable[T]], written: _Written, before: int) -> T:

@@ -41,7 +41,7 @@ def users(file: Path) -> None:
         async def act(world: World) -> UsersReport:
             return await import_users(world.twit, file, now_ms=world.clock.now_ms(), progress=progress)
 
-        report = perform(current(), act, writes=True, restartable=True)
+        report = perform(current(), act, writes=True, restartable=progress)
     show_report(report, f"{report.rows} rows: {report.created} accounts made, {report.standing} were there")
 
 
@@ -69,7 +69,7 @@ def graph(file: Path, prefix: str, directed: bool) -> None:
             now_ms = world.clock.now_ms()
             return await import_graph(world.twit, file, prefix=prefix, directed=directed, now_ms=now_ms, progress=progress)
 
-        report = perform(current(), act, writes=True, restartable=True)
+        report = perform(current(), act, writes=True, restartable=progress)
     show_report(report, f"{report.pairs} pairs: {report.accounts_new} accounts and {report.follows_new} follows made")
 
 
@@ -92,7 +92,7 @@ def activity(file: Path, prefix: str) -> None:
         async def act(world: World) -> ActivityReport:
             return await import_activity(world.twit, file, prefix=prefix, now_ms=world.clock.now_ms(), progress=progress)
 
-        report = perform(current(), act, writes=True, restartable=True)
+        report = perform(current(), act, writes=True, restartable=progress)
     terminal().warn("follows are taken from the interactions: actor follows target")
     made = f"{report.accounts_new} accounts, {report.follows_new} follows, {report.tweets_new} tweets made"
     show_report(report, "\n".join([f"{report.rows} rows: {made}", *(f"  {count:>9}  {case}" for case, count in report.cases.items())]))
@@ -102,7 +102,7 @@ def activity(file: Path, prefix: str) -> None:
 def steps(what: str) -> Iterator[Callable[[str, int, int], None]]:
     """Progress as imports tell it: (step, done, total)."""
     with terminal().progress(what) as bar:
-        yield lambda step, done, total: bar.update(done, step, total)
+        yield bar.step
 
 
 def show_report(report: Any, line: str) -> None:

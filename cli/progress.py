@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
 LINE_EVERY_S = 10.0
+STEP_SAID_S = 1.0  # a shorter step is not worth a line of its own
 
 
 class Progress:
@@ -23,6 +24,7 @@ class Progress:
         self._live, self._color = live, color
         self._bar: Bar | None = None
         self._began = self._said = time.monotonic()
+        self._step, self._step_done, self._step_from = "", 0, 0
 
     def __enter__(self) -> Self:
         if self._live:
@@ -31,6 +33,7 @@ class Progress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._end_step()
         if self._bar is not None:
             with contextlib.suppress(Exception):
                 self._bar.stop()
@@ -45,9 +48,27 @@ class Progress:
                 self._said = time.monotonic()
                 self._say(self.line(done, note))
 
+    def step(self, name: str, done: int, total: int) -> None:
+        """The same for a work of several steps: each has a total, a rate and a time to go of its own, and a line at its end."""
+        if name != self._step:
+            self._end_step()
+            self._step, self._step_from, self._began = name, done, time.monotonic()
+            with contextlib.suppress(Exception):
+                if self._bar is not None:
+                    self._bar.reset(self._bar.task_ids[0], total=total)
+        self._step_done = done
+        self.update(done, name, total)
+
+    def _end_step(self) -> None:
+        took = time.monotonic() - self._began
+        if self._step and took >= STEP_SAID_S:
+            done = self._step_done - self._step_from
+            with contextlib.suppress(Exception):
+                self._say(f"{self._what}  {done:,} {self._step} in {took:.1f} s".replace(",", " ") + f"  {done / took:.0f}/s")
+
     def line(self, done: int, note: str = "") -> str:
         """The line that a log gets: done, share, rate, time to go."""
-        rate = done / max(time.monotonic() - self._began, 1e-3)
+        rate = (done - self._step_from) / max(time.monotonic() - self._began, 1e-3)
         parts = [f"{self._what}  {done:,}".replace(",", " ")]
         if self._total:
             left_s = (self._total - done) / rate if rate else 0

@@ -61,6 +61,7 @@ async def import_activity(twit: Twit, path: Path, *, prefix: str, now_ms: int, p
 async def _tweets(twit: Twit, rows: list[Row], replay: Replay, progress: Progress) -> tuple[int, int]:
     batch: list[NewTweet] = []
     total = stored = 0
+    progress("tweets", 0, len(rows))
     for number, row in enumerate(rows, 1):
         try:
             made = replay.apply(row)

@@ -33,6 +33,7 @@ async def ensure_people(twit: Twit, prefix: str, numbers: Sequence[int], now_ms:
     _check_prefix(twit, prefix, max(numbers, default=0))
     users: dict[int, int] = {}
     new = 0
+    progress("accounts", 0, len(numbers))
     for chunk in batches(numbers):
         names = [f"{prefix}{number}" for number in chunk]
         found = await twit.stores.accounts.ids_of(names)
@@ -75,7 +76,7 @@ async def _open_rows(twit: Twit, user_ids: Sequence[int], now_ms: int) -> None:
 
 
 async def follow_all(twit: Twit, edges: Sequence[tuple[int, int]], now_ms: int, progress: Progress) -> dict[FollowStatus, int]:
-    """Make (follower, followee) edges, carry them to the follower lists, and let fan-out reconsider each followee.
+    """Make (follower, followee) edges, carry them to the follower lists, and let fan-out reconsider whoever has very many.
 
     An edge to somebody who has not posted needs no merge. One event a follower and batch tells running servers. Carried
     in order of followee, so that each packed list is written once and not once a batch.
@@ -83,23 +84,30 @@ async def follow_all(twit: Twit, edges: Sequence[tuple[int, int]], now_ms: int, 
     tally = dict.fromkeys(FollowStatus, 0)
     done = 0
     for chunk in batches(edges):
+        progress("follows", done, len(edges))
         followees = sorted({followee for _, followee in chunk})
         counts = await twit.stores.accounts.counts(followees)
         silent = {followee for followee, count in zip(followees, counts, strict=True) if count.tweets == 0}
         for outcome in await twit.stores.graph.follow(_new_follows(chunk, silent, now_ms), twit.limits.following_max):
             tally[outcome.status] += 1
         done += len(chunk)
-        progress("follows", done, len(edges))
-    done = 0
-    for chunk in batches(sorted(edges, key=lambda edge: (edge[1], edge[0]))):
-        await twit.stores.graph.carry(chunk)
-        await twit.stores.log.append([
-            Event(kind=EventKind.MODE_CHECK, key=followee, actor=followee, at_ms=now_ms)
-            for followee in dict.fromkeys(followee for _, followee in chunk)
-        ])
-        done += len(chunk)
-        progress("follower lists", done, len(edges))
+    progress("follows", done, len(edges))
+    await _carry_all(twit, sorted(edges, key=lambda edge: (edge[1], edge[0])), now_ms, progress)
     return tally
+
+
+async def _carry_all(twit: Twit, edges: Sequence[tuple[int, int]], now_ms: int, progress: Progress) -> None:
+    """Said of whoever has enough followers, at every run: one that was killed may have carried and not said so."""
+    done = 0
+    for chunk in batches(edges):
+        progress("follower lists", done, len(edges))
+        carried = await twit.stores.graph.carry(chunk)
+        followers = {followee: one.followers for (_, followee), one in zip(chunk, carried, strict=True)}
+        famous = [followee for followee, many in followers.items() if many > twit.limits.celebrity_followers_min]
+        if famous:
+            await twit.stores.log.append([Event(kind=EventKind.MODE_CHECK, key=one, actor=one, at_ms=now_ms) for one in famous])
+        done += len(chunk)
+    progress("follower lists", done, len(edges))
 
 
 def _new_follows(chunk: Iterable[tuple[int, int]], silent: set[int], now_ms: int) -> list[NewFollow]:

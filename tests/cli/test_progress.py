@@ -31,6 +31,25 @@ def test_off_a_terminal_it_is_a_line_every_10_seconds(seconds):
     ]
 
 
+def test_each_step_has_its_own_rate_and_its_own_line_at_its_end(seconds):
+    lines = []
+    with Progress(lines.append, "log.gz", None, live=False, color=False) as bar:
+        bar.step("accounts", 0, 100)
+        seconds[0] = 0.5
+        bar.step("accounts", 100, 100)
+        bar.step("tweets", 400, 3_000)  # it goes on where another run stopped
+        seconds[0] = 12.5
+        bar.step("tweets", 1_600, 3_000)
+        bar.step("events", 0, 50)
+        seconds[0] = 14.5
+        bar.step("events", 50, 50)
+    assert lines == [
+        "log.gz  1 600/3 000  53 %  ETA 14 s  100/s  tweets",
+        "log.gz  1 200 tweets in 12.0 s  100/s",
+        "log.gz  50 events in 2.0 s  25/s",
+    ]
+
+
 def test_without_a_total_it_tells_what_is_done_and_how_fast(seconds):
     bar = Progress(print, "tweets", None, live=False, color=False)
     seconds[0] = 10
