@@ -11,7 +11,7 @@ ops = LazyGroup(
     entries={
         "lag": Entry(LOOK, ".ops_lag", "lag", "Show how far the consumers are behind, in seconds."),
         "audit": Entry(LOOK, ".ops_audit", "audit", "Recompute what should be and name the cause of each difference."),
-        "runs": Entry(LOOK, ".ops_runs", "runs", "List, show, resume and clean what procedures did."),
+        "runs": Entry(LOOK, ".ops_runs", "runs", "List, show, steer, resume and clean what procedures do and did."),
         "events": Entry(LOOK, ".ops_events", "events", "Look at parked events and have them handled once more."),
         "rebuild-timeline": Entry(MEND, ".ops_rebuild", "rebuild_timeline", "Rebuild home timelines from the stores of truth."),
     },

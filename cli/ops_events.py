@@ -91,7 +91,7 @@ def retry(ids: tuple[int, ...], everything: bool, **given: Any) -> None:
 def _sheet(found: Sequence[Parked], *, whole: bool = False) -> Sheet:
     import msgspec
 
-    from .ops_runs import when
+    from .ops_runs_rows import when
 
     rows: list[dict[str, Any]] = [
         {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,32 +10,34 @@ import click
 from .command import Group
 from .invocation import current, terminal
 from .job_options import DURATION
+from .ops_runs_rows import COLUMNS, row, run_argument, runs_here, when
+from .ops_steer import pause, set_, wait
 from .output import Sheet, shown
 
 if TYPE_CHECKING:
-    from ..core.runs import Outcome, RunRow, Runs
+    from ..core.runs import Outcome
     from .contexts import World
-
-COLUMNS = {
-    "run": "run_id", "procedure": "procedure", "status": "status", "done": "done", "total": "total", "started": "started",
-    "ended": "ended", "actor": "actor",
-}  # fmt: skip
-run_argument = click.argument("run_id", metavar="RUN")
 
 
 @click.group("runs", cls=Group, examples=("twit ops runs list", "twit ops runs show last", "twit ops runs resume rt-20260922-1412-k7"))
 def runs() -> None:
-    """List, show, resume and clean what procedures did.
+    """List, show, steer, resume and clean what procedures do and did.
 
-    RUN is an id, or last. A run that is open still runs, or was killed: resuming one that runs is refused.
+    RUN is an id, or last. Jobs that run in another terminal can be waited for, paused and set another pace.
     """
+
+
+for steering in (wait, pause, set_):
+    runs.add_command(steering)
 
 
 @runs.command("list", examples=("twit ops runs list", "twit ops runs list -o json"))
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="The newest so many.")
 def list_runs(limit: int) -> None:
     """List runs, newest first."""
-    rows = [_row(one) for one in _runs().rows()[:limit]]
+    from ..core.run_control import row_of
+
+    rows = [row(row_of(one)) for one in runs_here().newest_first()[:limit]]
     terminal().show(Sheet(rows=rows, columns=COLUMNS, name="run_id", document={"runs": rows}))
 
 
@@ -46,16 +47,17 @@ def show(run_id: str) -> None:
     """Show one run: who, why, with what, how far, how it ended."""
     import msgspec
 
-    from ..core.runs import row_of
+    from ..core.run_control import control_of, row_of
 
-    run = _runs().open(run_id)
+    run = runs_here().open(run_id)
     outcome, checkpoint = run.outcome(), run.checkpoint()
     document: dict[str, Any] = {
-        **_row(row_of(run)),
+        **row(row_of(run)),
         "manifest": msgspec.to_builtins(run.manifest),
         "plan": json.loads(run.read("plan.json") or b"null"),
         "checkpoint": msgspec.to_builtins(checkpoint) if checkpoint else None,
         "outcome": msgspec.to_builtins(outcome) if outcome else None,
+        "control": msgspec.to_builtins(control_of(run)),
         "folder": str(run.folder),
     }
     told = {**{key: value for key, value in document.items() if not isinstance(value, dict)}, **document["manifest"]}
@@ -69,12 +71,21 @@ def show(run_id: str) -> None:
 @runs.command("resume", examples=("twit ops runs resume rt-20260922-1412-k7", "twit ops runs resume last"))
 @run_argument
 def resume(run_id: str) -> None:
-    """Go on where a run stopped or was killed, with the options that it was started with."""
+    """Go on with a run that is paused, stopped or was killed.
+
+    One that is paused goes on in its own terminal. Any other goes on here, with the options that it was started with and
+    what was set since.
+    """
+    from ..core.run_control import row_of
     from .contexts import perform
     from .ops_jobs import outcome_sheet
     from .ops_jobs import resume as go_on
+    from .ops_steer import unpause
 
-    run = _runs().open(run_id)
+    run = runs_here().open(run_id)
+    if row_of(run).status == "paused":
+        unpause(run)
+        return
 
     async def act(world: World) -> Outcome:
         return await go_on(world, run, terminal())
@@ -88,7 +99,7 @@ def resume(run_id: str) -> None:
 def log(run_id: str) -> None:
     """Show a run's events in order."""
     rows: list[dict[str, Any]] = []
-    for event in _runs().open(run_id).events():
+    for event in runs_here().open(run_id).events():
         rest = {key: value for key, value in event.items() if key not in {"at_ms", "event"}}
         rows.append({"at": when(int(str(event["at_ms"]))), "event": event["event"], "fields": rest})
     columns = {"at": "at", "event": "event", "fields": "fields"}
@@ -102,30 +113,12 @@ def log(run_id: str) -> None:
 def clean(older_than: int, dry_run: bool, yes: bool) -> None:
     """Remove the folders of runs that ended for good; what can be resumed stays."""
     from ..core.clock import SystemClock
+    from ..core.run_control import row_of
 
-    found, before_ms = _runs(), SystemClock().now_ms() - older_than
-    rows = [_row(one) for one in found.cleanable(before_ms)]
+    found, before_ms = runs_here(), SystemClock().now_ms() - older_than
+    rows = [row(row_of(one)) for one in found.cleanable(before_ms)]
     if rows and not dry_run:
         if not yes and not terminal().confirm(f"Remove {len(rows)} run folders?", "--yes"):
             raise click.Abort
         found.clean(before_ms)
     terminal().show(Sheet(rows=rows, columns=COLUMNS, name="run_id", document={"removed": [] if dry_run else rows, "runs": rows}))
-
-
-def when(ms: int) -> str:
-    """RFC 3339 in UTC, "" for 0."""
-    return datetime.fromtimestamp(ms / 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if ms else ""
-
-
-def _row(one: RunRow) -> dict[str, Any]:
-    return {
-        "run_id": one.run_id, "procedure": one.procedure, "status": one.status, "done": one.done, "total": one.total,
-        "started": when(one.started_ms), "ended": when(one.ended_ms), "actor": one.actor, "context": one.context,
-    }  # fmt: skip
-
-
-def _runs() -> Runs:
-    from .contexts import data_folder
-    from .ops_jobs import runs_in
-
-    return runs_in(data_folder(current().settings.context))

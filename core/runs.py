@@ -1,6 +1,7 @@
 """Run folders: what an operator's job was, how far it got and how it ended, kept beside the data it worked on.
 
-`runs/<id>/` holds manifest.json, plan.json, items.i64, events.jsonl, metrics.csv, checkpoint.json and, at the end, outcome.json.
+`runs/<id>/` holds manifest.json, plan.json, options.json, items.i64, events.jsonl, metrics.csv, checkpoint.json, control.json where
+another terminal asked for something (core/run_control.py) and, at the end, outcome.json.
 Whole files are replaced atomically; lines are appended, and a line torn by a crash is passed over when read.
 Nothing here knows what a job does, takes a lease, asks, or prints.
 """
@@ -80,20 +81,6 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
 
 
-class RunRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the list of runs. `status` is `open` where no end was written: it runs, or was killed."""
-
-    run_id: str
-    procedure: str
-    status: str
-    done: int
-    total: int
-    actor: str
-    context: str
-    started_ms: int
-    ended_ms: int
-
-
 def redacted(settings: Mapping[str, object]) -> dict[str, str]:
     """Return settings as text, with every value whose name smells of a secret replaced by `***`."""
     return {name: "***" if _SECRET.search(name) and value else str(value) for name, value in sorted(settings.items())}
@@ -142,7 +129,7 @@ class Run:
     def checkpoint(self) -> Checkpoint | None:
         """Return how far the run got; `None` before its first batch."""
         raw = self.read("checkpoint.json")
-        return None if raw is None else _decoded(raw, Checkpoint, self.folder / "checkpoint.json")
+        return None if raw is None else decoded(raw, Checkpoint, self.folder / "checkpoint.json")
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Write it, unless a newer holder of the lease has written one: then `Fenced`."""
@@ -155,11 +142,11 @@ class Run:
     def outcome(self) -> Outcome | None:
         """Return how the run ended; `None` while it has not."""
         raw = self.read("outcome.json")
-        return None if raw is None else _decoded(raw, Outcome, self.folder / "outcome.json")
+        return None if raw is None else decoded(raw, Outcome, self.folder / "outcome.json")
 
     def reopen(self) -> None:
         """Take back how it ended: it goes on."""
-        with _store_errors(self.folder):
+        with store_errors(self.folder):
             (self.folder / "outcome.json").unlink(missing_ok=True)
 
     def finish(self, outcome: Outcome) -> None:
@@ -184,7 +171,7 @@ class Run:
 
     def _append(self, name: str, line: bytes) -> None:
         path = self.folder / name
-        with _store_errors(path), path.open("ab+") as file:
+        with store_errors(path), path.open("ab+") as file:
             if file.tell():
                 file.seek(-1, os.SEEK_END)
                 if file.read(1) != b"\n":
@@ -208,7 +195,7 @@ class Runs:
             run_id = f"{prefix}-{stamp}-" + "".join(self._letter() for _ in range(letters))
             made = msgspec.structs.replace(manifest, run_id=run_id, started_ms=now)
             folder = self._folder / run_id
-            with _store_errors(folder):
+            with store_errors(folder):
                 try:
                     folder.mkdir(parents=True)
                 except FileExistsError:
@@ -231,25 +218,26 @@ class Runs:
             raise Invalid(what, field="run", try_="twit ops runs list")
         return Run(self._folder / run_id, self._manifest(run_id))
 
-    def rows(self) -> list[RunRow]:
-        """All runs, newest first."""
-        rows = [row_of(self.open(run_id)) for run_id in self._ids()]
-        return sorted(rows, key=lambda row: (row.started_ms, row.run_id), reverse=True)
+    def newest_first(self) -> list[Run]:
+        """All runs."""
+        runs = [Run(self._folder / run_id, self._manifest(run_id)) for run_id in self._ids()]
+        return sorted(runs, key=lambda run: (run.manifest.started_ms, run.run_id), reverse=True)
 
     def clean(self, before_ms: int, *, keep: Sequence[str] = ()) -> list[str]:
         """Remove runs that ended for good before `before_ms`, and return their ids. What can be resumed stays."""
         gone = []
-        for row in self.cleanable(before_ms):
-            if row.run_id in keep:
+        for run in self.cleanable(before_ms):
+            if run.run_id in keep:
                 continue
-            with _store_errors(self._folder / row.run_id):
-                shutil.rmtree(self._folder / row.run_id)
-            gone.append(row.run_id)
+            with store_errors(run.folder):
+                shutil.rmtree(run.folder)
+            gone.append(run.run_id)
         return gone
 
-    def cleanable(self, before_ms: int) -> list[RunRow]:
+    def cleanable(self, before_ms: int) -> list[Run]:
         """Which runs `clean` would remove."""
-        return [row for row in self.rows() if row.status in {"done", "mismatch"} and row.ended_ms < before_ms]
+        ended = [(run, run.outcome()) for run in self.newest_first()]
+        return [run for run, end in ended if end is not None and end.status in {"done", "mismatch"} and end.ended_ms < before_ms]
 
     def _ids(self) -> list[str]:
         return sorted(path.parent.name for path in self._folder.glob("*/manifest.json") if _ID.fullmatch(path.parent.name))
@@ -261,27 +249,16 @@ class Runs:
         except FileNotFoundError:
             what = f"no run {run_id}"
             raise NotFound(what, try_="twit ops runs list") from None
-        return _decoded(raw, Manifest, path)
+        return decoded(raw, Manifest, path)
 
     def _letter(self) -> str:
         return _SUFFIX[self._chance.randrange(0, len(_SUFFIX))]
 
 
-def row_of(run: Run) -> RunRow:
-    """Return the run's line in the list."""
-    manifest, outcome, checkpoint = run.manifest, run.outcome(), run.checkpoint()
-    return RunRow(
-        run_id=run.run_id, procedure=manifest.procedure, status=outcome.status if outcome else "open",
-        done=checkpoint.done if checkpoint else 0, total=len(run.read("items.i64") or b"") // 8,
-        actor=manifest.actor, context=manifest.context, started_ms=manifest.started_ms,
-        ended_ms=outcome.ended_ms if outcome else 0,
-    )
-
-
 def write_atomically(path: Path, content: bytes) -> Path:
     """Replace `path` by `content`, whole or not at all, on the disk when it returns. Raises `StoreFull`, `StoreDown`."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with _store_errors(path):
+    with store_errors(path):
         with beside.open("wb") as file:
             file.write(content)
             file.flush()
@@ -295,7 +272,8 @@ def write_atomically(path: Path, content: bytes) -> Path:
     return path
 
 
-def _decoded(raw: bytes, kind: type[T], path: Path) -> T:
+def decoded(raw: bytes, kind: type[T], path: Path) -> T:
+    """Decode a file of a run folder. Raises `StoreCorrupt` for another schema version and for bytes we did not write."""
     try:
         version = msgspec.json.decode(raw, type=dict[str, object]).get("schema_version")
         if version != SCHEMA_VERSION:
@@ -308,7 +286,8 @@ def _decoded(raw: bytes, kind: type[T], path: Path) -> T:
 
 
 @contextmanager
-def _store_errors(path: Path) -> Iterator[None]:
+def store_errors(path: Path) -> Iterator[None]:
+    """Around work on `path`: the system's errors become ours."""
     try:
         yield
     except OSError as error:

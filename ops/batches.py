@@ -20,6 +20,7 @@ from ..core.errors import Mismatch, Stopped, StoreError, TwitError
 from ..core.runs import Checkpoint, Fenced, Outcome, Run
 from .plan import Operator, Options, Progress
 from .procedure import Difference, Procedure, Site
+from .steering import Steering
 from .throttle import Throttle
 
 if TYPE_CHECKING:
@@ -36,8 +37,9 @@ class Batches:
     ) -> None:
         self._options, self._site = options, site
         self._operator, self._stop = operator, stop
+        self._steering = Steering(run, options)
         self._procedure, self._run, self._fence = procedure, run, fence
-        self._throttle = Throttle(self._options, self._site.clock, procedure.downstream, self._stop)
+        self._throttle = Throttle(self._steering, self._site.clock, procedure.downstream, self._stop)
         self._began_us = self._measured_us = self._site.clock.monotonic_us()
         self._first = self._done = self._total = 0
         self._tally: Counter[str] = Counter()
@@ -70,11 +72,8 @@ class Batches:
 
     async def _apply(self, items: Ids) -> None:
         size = self._procedure.batch
-        wave = size * self._options.concurrency
-        if self._options.rate:
-            wave = min(wave, max(1, math.ceil(self._options.rate / 4)))
         while self._done < self._total:
-            here = items[self._done : self._done + wave]
+            here = items[self._done : self._done + self._wave()]
             if self._stop.is_set() or not await self._throttle.before(len(here), self._tell):
                 self._tell(final=True)
                 what = f"stopped at {self._procedure.unit} {self._done:,}/{self._total:,}"
@@ -87,6 +86,12 @@ class Batches:
             self._done += len(here)
             self._checkpoint()
             self._tell(final=self._done == self._total)
+
+    def _wave(self) -> int:
+        """Items until the next checkpoint: all batches at once, or a quarter of a second's worth."""
+        options = self._steering.options
+        wave = self._procedure.batch * options.concurrency
+        return min(wave, max(1, math.ceil(options.rate / 4))) if options.rate else wave
 
     async def _verified(self, items: Ids) -> Outcome:
         sample = sampled(items, self._options.verify_sample, self._run.manifest.seed)

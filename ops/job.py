@@ -19,6 +19,7 @@ import numpy as np
 
 from ..core.errors import Conflict
 from ..core.ports import Lease
+from ..core.run_control import control_of, steer, working
 from ..core.runs import Manifest, Outcome, Run
 from .batches import Batches
 from .plan import Draft, Operator, Options, confirm, load_plan, must_match, save_plan
@@ -55,8 +56,9 @@ class Job:
         lease = await self._lease(procedure)
         try:
             run = self._opened(procedure, draft, command)
-            self._operator.working(run.run_id)
-            return await self._batches(procedure, run, lease).carry_out(draft.items)
+            with working(run):
+                self._operator.working(run.run_id)
+                return await self._batches(procedure, run, lease).carry_out(draft.items)
         finally:
             lease.release()
 
@@ -69,12 +71,19 @@ class Job:
         procedure = self._make(self._site.stores)
         lease = await self._lease(procedure)
         try:
-            self._operator.working(run.run_id)
-            run.event("resumed", self._site.clock.now_ms(), actor=self._site.actor, fence=lease.fence)
-            items = np.frombuffer(run.read("items.i64") or b"", dtype="<i8").astype(np.int64)
-            return await self._batches(procedure, run, lease).carry_out(items)
+            with working(run):
+                self._operator.working(run.run_id)
+                run.event("resumed", self._site.clock.now_ms(), actor=self._site.actor, fence=lease.fence)
+                self._unpause(run)
+                items = np.frombuffer(run.read("items.i64") or b"", dtype="<i8").astype(np.int64)
+                return await self._batches(procedure, run, lease).carry_out(items)
         finally:
             lease.release()
+
+    def _unpause(self, run: Run) -> None:
+        """A run that died while paused goes on: resuming it says so."""
+        if control_of(run).paused:
+            steer(run, self._site.actor, self._site.clock.now_ms(), paused=False)
 
     def _batches(self, procedure: Procedure, run: Run, lease: Lease) -> Batches:
         return Batches(procedure, self._options, self._site, self._operator, self._stop, run=run, fence=lease.fence)

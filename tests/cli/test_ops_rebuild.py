@@ -153,17 +153,79 @@ def test_a_second_ctrl_c_leaves_at_once_and_loses_nothing(town):
     assert process.returncode == 75 and resumed(town, err)["done"] == 40
 
 
-def test_after_kill_9_the_run_is_open_and_can_be_resumed(town):
+def test_after_kill_9_the_run_is_called_killed_and_can_be_resumed(town):
     process = slow(town)
     process.kill()
     process.communicate()
     (row,) = json.loads(town.ok("ops", "runs", "list", "-o", "json"))["runs"]
-    assert row["status"] == "open" and 0 < row["done"] < 40
+    assert row["status"] == "killed" and 0 < row["done"] < 40
     assert json.loads(town.ok("ops", "runs", "resume", "last", "-o", "json"))["done"] == 40
     assert [event["event"] for event in json.loads(town.ok("ops", "runs", "log", "last", "-o", "json"))["events"]] == [
         "started", "resumed", "done",
     ]
     assert "nothing to do" in town.twit("ops", "runs", "resume", "last").stderr
+
+
+def waited_for(town, *more):
+    return town.process("ops", "runs", "wait", "last", "-o", "json", *more)
+
+
+def test_a_run_is_paused_and_resumed_from_another_terminal(town):
+    process = slow(town)
+    paused = json.loads(town.ok("ops", "runs", "pause", "last", "-o", "json"))
+    again = json.loads(town.ok("ops", "runs", "pause", "last", "-o", "json"))
+    time.sleep(1)  # three batches' worth: the one that was under way ends
+    held = json.loads(town.ok("ops", "runs", "show", "last", "-o", "json"))
+    late = town.twit("ops", "runs", "wait", "last", "--timeout", "300ms")
+    assert paused["status"] == again["status"] == held["status"] == "paused" and held["done"] < 40
+    assert late.exit_code == 4 and "still paused after 0.3 s" in late.stderr
+    town.ok("ops", "runs", "set", "last", "rate=none")
+    gone_on = town.twit("ops", "runs", "resume", "last")
+    out, err = process.communicate(timeout=30)
+    assert gone_on.exit_code == process.returncode == 0 and "goes on in its own terminal" in gone_on.stderr, err
+    assert "40/40" in out and json.loads(town.ok("ops", "runs", "show", "last", "-o", "json"))["status"] == "done"
+    assert [one["event"] for one in json.loads(town.ok("ops", "runs", "log", "last", "-o", "json"))["events"]] == [
+        "started", "paused", "set", "unpaused", "done",
+    ]
+
+
+def test_whoever_waits_for_a_run_gets_its_end(town):
+    process = slow(town)
+    waiting = waited_for(town)
+    town.ok("ops", "runs", "set", "last", "rate=1k/s", "concurrency=2", "max-lag=5s", "max-wait=1h")
+    out, _ = waiting.communicate(timeout=30)
+    process.communicate(timeout=30)
+    assert (waiting.returncode, json.loads(out)["status"], json.loads(out)["done"]) == (0, "done", 40)
+
+
+def test_whoever_waits_for_a_run_that_is_killed_is_told_how_to_resume(town):
+    process = slow(town)
+    waiting = waited_for(town)
+    process.kill()
+    process.communicate()
+    _, err = waiting.communicate(timeout=30)
+    assert waiting.returncode == 75 and "is killed" in err and "twit ops runs resume" in err
+
+
+def test_one_who_is_not_running_is_neither_paused_nor_set(town):
+    town.ok("ops", "rebuild-timeline", "@u1")
+    for args in (("pause", "last"), ("set", "last", "rate=5/s")):
+        result = town.twit("ops", "runs", *args)
+        assert result.exit_code == 3 and "is done" in result.stderr and "try:" in result.stderr
+    assert town.twit("ops", "runs", "wait", "last").exit_code == 0
+
+
+@pytest.mark.parametrize("change", [
+    "rate", "rate=", "rate=0", "rate=-1/s", "speed=5", "concurrency=0", "concurrency=65", "concurrency=²", "max-lag=5", "max-lag=366d",
+    "max-wait=-1s",
+])
+def test_what_cannot_be_set_is_a_usage_error_and_changes_nothing(town, change):
+    process = slow(town)
+    process.kill()
+    process.communicate()
+    result = town.twit("ops", "runs", "set", "last", "concurrency=2", change)
+    assert result.exit_code == 2 and "try:" in result.stderr
+    assert json.loads(town.ok("ops", "runs", "show", "last", "-o", "json"))["control"]["concurrency"] is None
 
 
 def test_a_second_run_is_told_who_runs_where_and_since_when(town):

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twit.core.clock import ManualClock
-from twit.core.errors import Conflict, Forbidden, Invalid, Mismatch, Stopped, StoreFull
+from twit.core.errors import Conflict, Forbidden, Invalid, Mismatch, Stopped, StoreCorrupt, StoreFull
+from twit.core.run_control import rows_of, steer
 from twit.core.runs import Checkpoint, Runs
 from twit.ops.batches import sampled
 from twit.ops.job import Job
@@ -146,7 +147,7 @@ async def test_progress_that_fails_does_not_stop_the_work(world):
 async def test_a_dry_run_and_a_plan_file_write_nothing(world, tmp_path):
     assert await world.start(range(10), Options(dry_run=True)) is None
     assert await world.start(range(10), Options(plan_out=str(tmp_path / "p.json"))) is None
-    assert world.files() == {} and world.runs.rows() == []
+    assert world.files() == {} and world.runs.newest_first() == []
     assert "nothing written" in world.watcher.shown[0][0] and "prod" in world.watcher.shown[0][0]
 
 
@@ -211,7 +212,7 @@ async def test_a_second_run_is_refused_with_who_where_and_since_when(world):
     await world.leases.acquire("job-numbers", "grace@bastion pid 7, since 2026-09-21 10:00:00 UTC")
     with pytest.raises(Conflict, match="grace@bastion pid 7, since 2026"):
         await world.start(range(3))
-    assert world.files() == {} and world.runs.rows() == []
+    assert world.files() == {} and world.runs.newest_first() == []
 
 
 @settings(max_examples=60, deadline=None)
@@ -254,7 +255,7 @@ async def test_the_second_interrupt_leaves_at_once_and_the_run_can_be_resumed(wo
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert world.leases.held == {} and world.runs.rows()[0].status == "open"
+    assert world.leases.held == {} and rows_of(world.runs)[0].status == "killed"
     assert (await world.job(()).resume(world.runs.open("last"))).done == 10
 
 
@@ -305,7 +306,91 @@ async def test_lag_that_waiting_cannot_cure_does_not_hold_the_job(world):
 async def test_waiting_is_bounded_and_resumable(world):
     with pytest.raises(Stopped, match="waited"):
         await world.start(range(9), Options(yes=True, max_wait_ms=1_000), lag=lambda: 60_000)
-    assert world.runs.rows()[0].status == "stopped"
+    assert rows_of(world.runs)[0].status == "stopped"
+
+
+def asks(world, **changes):
+    """From another terminal, once: at the first progress that is shown."""
+    def first(progress):
+        world.watcher.seen.append(progress)
+        if len(world.watcher.seen) == 1:
+            steer(world.runs.open("last"), "grace@laptop", NOW, **changes)
+
+    world.watcher.progress = first
+
+
+async def until(world, condition):
+    for _ in range(200):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError(world.watcher.seen[-1:])
+
+
+async def test_a_run_paused_from_another_terminal_holds_before_its_next_batch_and_goes_on_when_resumed(world):
+    asks(world, paused=True)
+    task = asyncio.create_task(world.start(range(9)))
+    await until(world, lambda: any("paused by grace@laptop" in one.throttled for one in world.watcher.seen))
+    assert rows_of(world.runs)[0].status == "paused" and len(world.files()) == 3
+    steer(world.runs.open("last"), "ada@bastion", NOW, paused=False)
+    assert (await task).done == 9 and rows_of(world.runs)[0].status == "done"
+    events = [(one["event"], one["actor"]) for one in world.runs.open("last").events() if "actor" in one]
+    assert events == [("started", "ada@bastion"), ("paused", "grace@laptop"), ("unpaused", "ada@bastion")]
+
+
+async def test_a_paused_run_can_be_stopped_and_resuming_it_unpauses(world):
+    asks(world, paused=True)
+    task = asyncio.create_task(world.start(range(9)))
+    await until(world, lambda: any("paused" in one.throttled for one in world.watcher.seen))
+    world.stop.set()
+    with pytest.raises(Stopped):
+        await task
+    world.stop.clear()
+    assert rows_of(world.runs)[0].status == "stopped"
+    assert (await world.job(()).resume(world.runs.open("last"))).done == 9
+
+
+async def test_a_pause_does_not_use_up_the_time_to_wait_for_the_lag(world):
+    asks(world, paused=True)
+    task = asyncio.create_task(world.start(range(9), Options(yes=True, concurrency=1, max_wait_ms=500)))
+    await until(world, lambda: sum("paused" in one.throttled for one in world.watcher.seen) > 20)
+    steer(world.runs.open("last"), "a@b", NOW, paused=False)
+    assert (await task).done == 9
+
+
+async def test_the_rate_set_from_another_terminal_holds_from_the_next_batch_and_after_resuming(world):
+    asks(world, rate=0.0)
+    began = world.clock.now_ms()
+    await world.start(range(400), Options(yes=True, rate=1, verify_sample=0))
+    assert world.clock.now_ms() - began < 5_000
+    world.clock.advance(60)
+    world.watcher.seen.clear()
+    asks(world, rate=10.0)
+    task = asyncio.create_task(world.start(range(400), Options(yes=True, verify_sample=0, concurrency=1)))
+    await until(world, lambda: any("10/s" in one.throttled for one in world.watcher.seen))
+    world.stop.set()
+    with pytest.raises(Stopped):
+        await task
+    world.stop.clear()
+    run = world.runs.open("last")
+    began, left = world.clock.now_ms(), 400 - run.checkpoint().done
+    await world.job((), Options(yes=True, verify_sample=0)).resume(run)
+    assert world.clock.now_ms() - began > 90 * left
+
+
+async def test_a_higher_bound_of_lag_lets_a_waiting_job_go(world):
+    asks(world, max_lag_ms=90_000)
+    assert (await world.start(range(9), Options(yes=True, max_wait_ms=60_000), lag=lambda: 60_000)).done == 9
+
+
+async def test_an_order_that_cannot_be_read_is_an_error_and_never_full_speed(world):
+    def broken(progress):
+        world.runs.open("last").write("control.json", b'{"schema_version": 99}')
+
+    world.watcher.progress = broken
+    with pytest.raises(StoreCorrupt, match="schema version 99"):
+        await world.start(range(9))
+    assert len(world.files()) == 3
 
 
 async def test_a_full_disk_is_what_the_operator_is_told_with_the_way_to_resume(world, monkeypatch):

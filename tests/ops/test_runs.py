@@ -6,7 +6,8 @@ import re
 import pytest
 
 from twit.core.clock import ManualClock
-from twit.core.errors import Invalid, NotFound, StoreCorrupt
+from twit.core.errors import Conflict, Invalid, NotFound, StoreCorrupt
+from twit.core.run_control import Control, control_of, has_process, rows_of, steer, working
 from twit.core.runs import Checkpoint, Manifest, Outcome, Runs, commit_of, redacted
 
 NOW = 1_790_000_000_000
@@ -45,7 +46,7 @@ def test_the_last_run_is_the_newest(runs, clock):
     runs.create("rt", manifest())
     clock.advance(60)
     newest = runs.create("aa", manifest())
-    assert runs.open("last").run_id == newest.run_id == runs.rows()[0].run_id
+    assert runs.open("last").run_id == newest.run_id == runs.newest_first()[0].run_id
 
 
 @pytest.mark.parametrize("run_id", ["", "..", "../x", "rt", "rt-20260922-1412-k7/../..", "RT-20260922-1412-k7"])
@@ -80,14 +81,35 @@ def test_a_file_of_another_version_is_refused(runs):
 
 
 def test_cleaning_takes_what_ended_for_good_and_nothing_that_can_be_resumed(runs, clock):
-    made = {status: runs.create("rt", manifest()) for status in ("done", "mismatch", "stopped", "failed", "open")}
+    made = {status: runs.create("rt", manifest()) for status in ("done", "mismatch", "stopped", "failed", "killed")}
     for status, run in made.items():
         run.save_checkpoint(Checkpoint(done=1, fence=1, at_ms=NOW))
-        if status != "open":
+        if status != "killed":
             ended(run, clock, status)
     assert runs.clean(NOW) == []
     assert sorted(runs.clean(NOW + 1)) == sorted([made["done"].run_id, made["mismatch"].run_id])
-    assert {row.status for row in runs.rows()} == {"stopped", "failed", "open"}
+    assert {row.status for row in rows_of(runs)} == {"stopped", "failed", "killed"}
+
+
+def test_a_run_is_running_while_its_process_lives(runs):
+    run = runs.create("rt", manifest())
+    assert not has_process(run) and rows_of(runs)[0].status == "killed"
+    with working(run):
+        assert has_process(run) and rows_of(runs)[0].status == "running"
+        steer(run, "a@b", NOW, paused=True)
+        assert rows_of(runs)[0].status == "paused"
+        with pytest.raises(Conflict, match="has a process already"), working(run):
+            raise AssertionError
+    assert not has_process(run) and rows_of(runs)[0].status == "killed"
+
+
+def test_what_is_asked_of_a_run_adds_up(runs):
+    run = runs.create("rt", manifest())
+    assert control_of(run) == Control()
+    steer(run, "a@b", NOW, rate=5.0)
+    steer(run, "c@d", NOW + 1, paused=True)
+    assert steer(run, "e@f", NOW + 2, max_lag_ms=0) == Control(rate=5.0, paused=True, max_lag_ms=0, by="e@f", at_ms=NOW + 2)
+    assert [(one["event"], one["actor"]) for one in run.events()] == [("set", "a@b"), ("paused", "c@d"), ("set", "e@f")]
 
 
 def test_secrets_are_redacted_by_their_names():
