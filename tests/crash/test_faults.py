@@ -252,6 +252,22 @@ async def test_a_killed_process_costs_no_rows_on_a_machine_that_stayed_up(twit, 
     await again.stores.health.close()
 
 
+async def test_a_ring_that_cannot_be_left_clean_says_so_and_closes_the_rest(open_twit, tmp_path, clock, monkeypatch):
+    twit = await build_twit(tmp_path / "data", clock)
+    cleo, before = await town(twit)
+
+    def fails(_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fdatasync", fails)
+    with pytest.raises(StoreError, match="could not be left clean"):
+        await twit.stores.health.close()
+    with pytest.raises(StoreDown):
+        await twit.post(cleo, "to nobody")
+    monkeypatch.undo()
+    assert await home(await open_twit(), cleo) == before
+
+
 # two on one folder
 
 async def test_two_services_on_one_folder_both_answer_and_one_consumes(open_twit):

@@ -113,8 +113,9 @@ class Client:
     def __init__(self, port):
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
-    def ask(self, method, path, person=0, body=None):
-        headers = {"authorization": f"Bearer {token_of(person)}"} if person else {}
+    def ask(self, method, path, person=0, body=None, **headers):
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        headers |= {"authorization": f"Bearer {token_of(person)}"} if person else {}
         headers |= {"content-type": "application/json"} if body is not None else {}
         self.connection.request(method, path, None if body is None else json.dumps(body), headers)
         answer = self.connection.getresponse()
@@ -313,3 +314,50 @@ def test_two_servers_on_one_folder_and_the_one_that_consumes_is_killed(folder):
     handed = until(lambda: other.groups() == dict.fromkeys(GROUPS, "ok"), 20)
     caught_up = until(lambda: other.home(reader)[0][0] == int(tweet["tweet_id"]), 20)
     print(f"delivered across servers in {delivered:.2f} s; handed over {handed:.2f} s after kill -9, caught up {caught_up:.2f} s later")
+
+
+class Poster:
+    """Posts over HTTP under keys of its own; what was not answered is sent again, under the same key, after a restart."""
+
+    def __init__(self, person):
+        self.person, self.number, self.acknowledged = person, 0, []
+
+    def run(self, port):
+        client = Client(port)
+        try:
+            while True:
+                status, tweet = client.ask(
+                    "POST", "/api/v1/tweets", self.person, {"text": f"{self.number}"}, idempotency_key=f"{self.person}-{self.number}",
+                )  # fmt: skip
+                assert status == 201, tweet
+                self.acknowledged.append(int(tweet["tweet_id"]))
+                self.number += 1
+        except (OSError, http.client.HTTPException):
+            return  # the server is gone
+
+
+def test_a_server_killed_under_load_keeps_every_201_and_repeats_double_nothing(folder):
+    asyncio.run(folder.settle_in())
+    posters, chance, rounds = [Poster(person) for person in range(5, 9)], random.Random(2), 5
+    for _ in range(rounds):
+        server, port = folder.serve()
+        running = [threading.Thread(target=poster.run, args=(port,)) for poster in posters]
+        for thread in running:
+            thread.start()
+        time.sleep(chance.uniform(0.2, 1))
+        server.kill()
+        for thread in running:
+            thread.join(60)
+    _, port = folder.serve()
+    client, total = Client(port), 0
+    for poster in posters:
+        stored, cursor = [], ""
+        while cursor is not None:
+            _, page = client.ask("GET", f"/api/v1/users/{poster.person}/tweets?limit=200" + (f"&cursor={cursor}" if cursor else ""))
+            stored += [(int(tweet["tweet_id"]), tweet["text"]) for tweet in page["tweets"]]
+            cursor = page["next_cursor"]
+        assert [text for _, text in stored[::-1]] in ([str(n) for n in range(poster.number)], [str(n) for n in range(poster.number + 1)])
+        assert [tweet for tweet, _ in stored[::-1]][: poster.number] == poster.acknowledged
+        total += poster.number
+    print(f"{rounds} servers killed under load: {total} answers of 201, all there, in order, once")
+    assert total > 10 * rounds

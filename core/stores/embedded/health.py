@@ -23,9 +23,11 @@ class EmbeddedHealth:
 
     async def close(self) -> None:
         closing, self._closing = self._closing, ()
-        for close in closing:
-            close()
-        await self._db.close()
+        try:
+            for close in closing:
+                close()
+        finally:
+            await self._db.close()
 
     def _database(self) -> str:
         try:
