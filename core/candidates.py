@@ -37,6 +37,7 @@ class Candidates:
         self.merged_authors = 0
         self.outside: set[int] = set()  # what the last run had from elsewhere than the row
         self.in_row: list[int] = []  # what the last run had from the row
+        self.only_originals = False  # the last run is all from the row, and holds no retweets
 
     async def open(self, rows: Rows, want: int) -> None:
         """Get the row, rebuilt where it was lost."""
@@ -49,7 +50,7 @@ class Candidates:
 
     async def run(self, want: int, now_ms: int) -> list[int]:
         """The next candidates, about `want`; moves `before` down. An empty run does not mean the end: `ended` does."""
-        self.outside, self.in_row = set(), []
+        self.outside, self.in_row, self.only_originals = set(), [], False
         if not self._uncached:
             row = self._row
             self._row = None
@@ -110,6 +111,8 @@ class Candidates:
         self.in_row = ids
         if self._pulled:
             floor, ids = await self._with_pulled(ids, floor, want)
+        else:
+            self.only_originals = not row.entries[:, 1].any()
         self.before = floor
         self.ended = floor == 0
         return ids

@@ -17,6 +17,7 @@ from .visibility import Viewer, home_hides
 class Sifted(NamedTuple):
     """`ids` may be seen, newest first; `subjects` are what each one shows: itself, or what it retweets.
 
+    Where nothing is a retweet `subjects` is `ids` itself, the same list.
     `answers` are those of `ids` that answer somebody other than their author: a parent must stand with them (rule 5).
     `own` tells whether one of these is the reader's own.
     """
@@ -35,18 +36,21 @@ class Sieve:
 
     async def sift(self, viewer: Viewer, ids: list[int], hidden: dict[str, int] | None = None) -> Sifted:
         """Keep what `viewer` may see. Where `hidden` is given, what is kept out is counted there by its reason."""
-        quick = self._quick(viewer, ids) if hidden is None else None
+        quick = self.quick(viewer, ids) if hidden is None else None
         return quick if quick is not None else await self._slow(viewer, ids, hidden)
 
-    def _quick(self, viewer: Viewer, ids: list[int]) -> Sifted | None:
+    def quick(self, viewer: Viewer, ids: list[int]) -> Sifted | None:
         """The common case, from what the process knows; `None` where something is not known or out of the ordinary."""
         caches = self._caches
-        facts = list(map(caches.facts.get, ids))
-        if None in facts:
+        try:
+            known = list(map(caches.facts.__getitem__, ids))
+        except KeyError:
             return None
-        known: list[int] = facts  # type: ignore[assignment]  # no None among them
-        special = [at for at, author in enumerate(known) if author <= 0]
-        authors = [author for author in map(abs, known) if author] if special else known
+        special: list[int] = []
+        authors = known
+        if known and min(known) <= 0:
+            special = [at for at, author in enumerate(known) if author <= 0]
+            authors = [author for author in map(abs, known) if author]
         if not (viewer.circle.issuperset(authors) and caches.odd.isdisjoint(authors)):
             return None
         if viewer.muted and not viewer.muted.isdisjoint(authors):
@@ -70,7 +74,7 @@ class Sieve:
         """Tombstones, retweets and answers among authors who are all in order. `known` are their facts."""
         facts, specials, plain = self._caches.facts, self._caches.specials, self._caches.plain
         circle, hidden, muted, without = viewer.circle, viewer.hidden, viewer.muted, viewer.without_retweets
-        subjects = ids.copy()
+        subjects = ids
         answers: list[int] = []
         out: list[int] = []
         own = False
@@ -83,6 +87,8 @@ class Sieve:
             if original:
                 if hidden or other not in plain or other in muted or author in without or not facts.get(original):
                     return None
+                if subjects is ids:
+                    subjects = ids.copy()
                 subjects[at] = original
             elif author == viewer.user_id:
                 answers.append(ids[at])
@@ -94,9 +100,13 @@ class Sieve:
             else:
                 answers.append(ids[at])
         if out:
-            ids = ids.copy()
+            shown = ids.copy()
+            subjects = shown if subjects is ids else subjects
             for at in reversed(out):
-                del ids[at], subjects[at]
+                del shown[at]
+                if subjects is not shown:
+                    del subjects[at]
+            ids = shown
         return Sifted(ids, subjects, answers, own)
 
     async def _slow(self, viewer: Viewer, ids: list[int], hidden: dict[str, int] | None) -> Sifted:

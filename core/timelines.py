@@ -6,6 +6,7 @@ on it is decided. Rows that are lost are rebuilt by `rows.py`. Nothing here deli
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import NamedTuple
 
 import numpy as np
@@ -45,6 +46,7 @@ class _Walk:
         self.limit, self.window, self.scan_max = limit, window, scan_max
         self.kept: list[int] = []
         self.subjects: list[int] = []
+        self.retweets = False  # without any, nothing can repeat anything
         self.scanned = 0
         self.cut_at = -1  # how many of `kept` stand among the first `scan_max` candidates, once those were looked at
         self.cut_id = 0
@@ -58,11 +60,12 @@ class _Walk:
         self.scanned += len(candidates)
         self.kept += ids
         self.subjects += subjects
+        self.retweets = self.retweets or subjects is not ids
 
     def page(self, *, ended: bool) -> _Shown | None:
         """The page, or `None` where more candidates must be looked at to decide it."""
         kept, limit = self.kept, self.limit
-        hidden = repeated(self.subjects, self.window)
+        hidden = repeated(self.subjects, self.window) if self.retweets else ()
         exhausted = ended or self.scanned >= 2 * self.scan_max
         if not hidden:
             filled_at = limit if len(kept) >= limit else 0
@@ -81,7 +84,7 @@ class _Walk:
         return _Shown(shown, 0, has_more=False) if ended else None
 
 
-def _first(kept: list[int], hidden: set[int], limit: int) -> tuple[int, list[int]]:
+def _first(kept: list[int], hidden: Container[int], limit: int) -> tuple[int, list[int]]:
     """The first `limit` that are not hidden, and how many of `kept` that took; 0 where there are fewer."""
     shown: list[int] = []
     for at, tweet_id in enumerate(kept):
@@ -170,6 +173,8 @@ class HomeTimelines:
             ids = await candidates.run(want, self._clock.now_ms())
             if notes is not None:
                 notes.lap("candidates")
+            elif candidates.only_originals and (shown := self._plainly(viewer, walk, ids)) is not None:
+                return shown
             sifted = await self._sieve.sift(viewer, ids, None if notes is None else notes.hidden_now)
             if sifted.answers and (sifted.own or candidates.outside or brought):
                 missing = await self._missing_parents(candidates, viewer, ids, sifted.answers, brought)
@@ -184,6 +189,17 @@ class HomeTimelines:
             page = walk.page(ended=candidates.ended)
             if page is not None:
                 return page
+
+    def _plainly(self, viewer: Viewer, walk: _Walk, ids: list[int]) -> _Shown | None:
+        """The page where it is simply the next candidates: nothing hidden, and no retweet there to repeat anything."""
+        limit = walk.limit
+        if walk.scanned or not limit < len(ids) or not limit < walk.scan_max:
+            return None
+        first = ids[: limit + 1]
+        sifted = self._sieve.quick(viewer, first)
+        if sifted is None or sifted.own or len(sifted.ids) <= limit:
+            return None
+        return _Shown(first[:limit], first[limit - 1], has_more=True)
 
     async def _missing_parents(
         self, candidates: Candidates, viewer: Viewer, ids: list[int], answers: list[int], brought: set[int]

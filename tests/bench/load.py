@@ -5,7 +5,7 @@
 Closed loop (no --rate): every connection sends its next request when it has its answer. Open loop: requests are due at
 random moments (Poisson, seeded) whatever the server does, and latency counts from the moment a request was due, so that a
 stall is seen by all who would have come in it. Each line of the requests file is
-{"method", "path", "headers"?, "body"?}; they are sent in turn, over and over. Prints one JSON object.
+{"method", "path", "headers"?, "body"?}; they are sent in turn, over and over, from a seeded place on. Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ class Source:
 
     def __init__(self, requests: list[bytes], rate: float, seed: int) -> None:
         self._requests = requests
-        self._next = 0
         self.rate = rate
         self._chance = random.Random(seed)
+        self._next = self._chance.randrange(len(requests))  # so that another seed starts with others
         self._due = time.perf_counter()
         self.waiting: deque[float] = deque()  # open loop: due and not sent
         self.idle: list[Connection] = []
