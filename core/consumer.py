@@ -18,12 +18,15 @@ from .clock import Clock
 from .entropy import Chance
 from .errors import StoreError
 from .limits import Limits
-from .model import Delivery, LoggedEvent, Progress, Work
+from .model import Delivery, LoggedEvent, Progress, Work, WorkVerb
 from .ports import Stores
 
 RETRY_MS = 50  # the first wait for a store that failed; doubled each time up to RETRY_MAX_MS, times 0.5 to 1.5
 RETRY_MAX_MS = 2_000
-EVENTS_BETWEEN_WORK = 64  # while work is pending, so many events at most are handled before it has its turn
+EVENTS_BETWEEN_WORK = 64  # while work is pending, so many events at most are handled before it has its turn,
+BATCHES_BETWEEN_WORK = 2  # or events of about so many `fanout_batch`es of deliveries
+BACKLOG_MS = 2_000  # an event that is older keeps nobody waiting: large fan-outs then go in order, which is the cheapest for rows
+IN_ORDER_MAX = 32  # batches of one fan-out that others wait for in a backlog
 TURNS_MAX = 8  # turns of work before its place is recorded
 YIELD_EVERY = 16  # events handled before others on the loop have their turn: some milliseconds
 UNRECORDED_MAX = 4_096  # accounts of deliveries; with more the record is waited for
@@ -85,6 +88,8 @@ class Consumer:
         self._chance = chance
         self._work: dict[int, Work] = {}
         self._turn: list[int] = []  # work ids, the next to be served first
+        self._ahead: list[LoggedEvent] = []  # read and not handled yet
+        self._late = False  # the events are a backlog
         self._attempts: dict[int, int] = {}
         self._failures = 0
         self._done_to = 0  # the offset whose doings are all in `_unrecorded` or recorded
@@ -101,6 +106,7 @@ class Consumer:
         self._work = {work.work_id: work for work in await self._stores.work.pending(self.group)}
         self._turn = list(self._work)
         self._attempts.clear()
+        self._ahead = []
 
     def caught_up(self, until: int) -> bool:
         """Whether everything up to this offset is done."""
@@ -109,8 +115,7 @@ class Consumer:
     async def step(self) -> bool:
         """Handle some events and some work; false where there was nothing to do. The record follows by itself."""
         done = Done()
-        limit = EVENTS_BETWEEN_WORK if self._work else self._limits.event_batch
-        events = await self._stores.log.read(self.offset, limit) if self._stores.log.moved(self.offset) else []
+        events = [] if self._in_order() else await self._next()
         if events:
             await self._handle(events, done)
         if self._work:
@@ -123,6 +128,20 @@ class Consumer:
         if len(self._unrecorded.deliveries) > UNRECORDED_MAX:
             await self.close()
         return True
+
+    async def _next(self) -> list[LoggedEvent]:
+        """The events to be handled now: fewer while work is pending."""
+        if not (self._ahead and self._ahead[0].offset > self.offset):
+            self._ahead = []
+        if not self._ahead and self._stores.log.moved(self.offset):
+            self._ahead = await self._stores.log.read(self.offset, self._limits.event_batch)
+        self._late = bool(self._ahead) and self._clock.now_ms() - self._ahead[0].event.at_ms > BACKLOG_MS
+        return self._ahead[:EVENTS_BETWEEN_WORK] if self._work else self._ahead
+
+    def _in_order(self) -> bool:
+        """Whether the next piece of work is to be done before any other event is looked at."""
+        work = self._work[self._turn[0]] if self._late and self._turn else None
+        return work is not None and work.verb is WorkVerb.PUSH and work.batch < IN_ORDER_MAX
 
     async def close(self) -> None:
         """Come back when everything that was done is recorded."""
@@ -160,16 +179,22 @@ class Consumer:
 
     async def _handle(self, events: Sequence[LoggedEvent], done: Done) -> None:
         """Handle in order; stop where one fails, so that the next step starts with it."""
-        handled = self.offset
+        handled, spent, told = self.offset, 0, 0
+        budget = BATCHES_BETWEEN_WORK * self._limits.fanout_batch
         try:
             await self.handler.prepare(events, self._work)
             for at, logged in enumerate(events, 1):
                 await self.handler.handle(logged, done)
                 handled = logged.offset
+                spent += sum(delivery.attempted for delivery in done.deliveries[told:])
+                told = len(done.deliveries)
+                if (self._late and done.put) or (spent >= budget and (self._work or done.put)):
+                    break
                 if at % YIELD_EVERY == 0:
                     await asyncio.sleep(0)
             await self.handler.finish()
             self.offset = handled
+            self._ahead = self._ahead[at:]
             self._worked()
         except Exception as error:  # noqa: BLE001 a handler may fail in any way; the group must go on
             if handled == self.offset:
@@ -232,11 +257,11 @@ class Consumer:
                 done.put.pop(work_id, None)
             else:
                 done.put[work_id] = self._work[work_id] = left
-                self._turn.append(work_id)
+                self._turn.insert(0 if self._late and left.batch < IN_ORDER_MAX else len(self._turn), work_id)
             for gone in done.done:
                 self._forget(gone)
             await asyncio.sleep(0)
-            if self._stores.log.moved(self.offset):
+            if not self._in_order() and self._stores.log.moved(self.offset):
                 return
 
     async def _work_failed(self, work: Work, error: Exception, done: Done) -> None:

@@ -31,9 +31,10 @@ SEEN, END, TOP, FLOOR, EPOCH, OWNER, BUILDING, LATE = range(8)
 ABSENT, BUSY = 0, -1  # of SEEN, which otherwise is the time of the last touch in ms plus 1
 REFUSED_BITS = 24  # the low bits of LATE count entries refused for their age; the rest is END after the last that came late
 REFUSED_MASK = (1 << REFUSED_BITS) - 1
-NEAR = 16  # how far back an entry that comes late is looked for at first
+NEAR = 128  # how far back an entry that comes late is looked for in all rows at once
+FEW_PART = 8  # a row alone costs as much as looking one place further back in some: so few are left to themselves
 CELLS = 1 << 16  # entries handled in one step where rows are looked at whole: bounds memory
-PUSH_US, PUSH_NEW_US, PUSH_LATE_US, MERGE_US = 25.0, 0.1, 4.0, 45.0  # rough costs: a call, and a row of each kind
+PUSH_US, PUSH_NEW_US, PUSH_LATE_US, MERGE_US = 25.0, 0.1, 1.0, 45.0  # rough costs: a call, and a row of each kind
 
 
 class Rows:
@@ -91,37 +92,53 @@ class Rows:
     def _insert(self, rows: Ids, pair: Entries) -> Outcomes:
         """Put an entry where it belongs, not at the end: rows where it belongs near the end all at once, others one by one."""
         tweet = int(pair[0, 0])
-        at, base = rows << 3, rows * self.places
-        end = self.end.take(at)
-        held = np.minimum(end, self.shown)
-        near = np.arange(-min(NEAR, self.shown), 0)
-        ids = self.ids[base[:, None] + (end[:, None] + near) % self.places]
-        ids[-near > held[:, None]] = -1
-        newer = (ids > tweet).sum(axis=1)
-        below = tweet < self.lowest(rows)
-        there = (ids == tweet).any(axis=1) & ~below
-        further = (newer == len(near)) & ~below
+        at = rows << 3
+        newer, there, deep = self._depths(rows, self.end.take(at), tweet)
         outcomes = np.zeros(len(rows), np.uint8)
+        below = tweet < self.floor.take(at)
+        below[deep] = tweet < self.lowest(rows[deep])
         outcomes[there] = Push.DUPLICATE
         outcomes[below] = Push.OLDER_THAN_TAIL
         self.late[at[below]] += 1
-        store = ~(below | there | further)
+        for index in deep[~below[deep]].tolist():
+            outcomes[index] = self._insert_one(int(rows[index]), pair)
+        below[deep] = below[there] = True
+        store = ~below
         if store.any():
             self._shift_in(rows[store], newer[store], pair)
-        for index in np.flatnonzero(further).tolist():
-            outcomes[index] = self._insert_one(int(rows[index]), pair)
         return outcomes
+
+    def _depths(self, rows: Ids, end: Ids, tweet: int) -> tuple[Ids, Ids, Ids]:
+        """How many entries of each row are newer than `tweet`; the indexes of rows that have it, and of those where that is not
+        known, because all that was looked at is newer."""
+        newer = np.zeros(len(rows), np.int64)
+        there: list[Ids] = []
+        deep: list[Ids] = []
+        left, base = np.arange(len(rows)), rows * self.places
+        for back in range(1, min(NEAR, self.shown) + 1):
+            short = end < back
+            if short.any():
+                deep.append(left[short])
+                left, base, end = left[~short], base[~short], end[~short]
+            ids = self.ids[base + (end - back) % self.places]
+            there.append(left[ids == tweet])
+            further = ids > tweet
+            newer[left[~further]] = back - 1
+            left, base, end = left[further], base[further], end[further]
+            if len(left) <= back // FEW_PART:
+                break
+        return newer, np.concatenate(there), np.concatenate([*deep, left])
 
     def _shift_in(self, rows: Ids, newer: Ids, pair: Entries) -> None:
         """Move each row's `newer` newest entries up a place and put this one below them."""
         at, base = rows << 3, rows * self.places
         end, seen = self.end.take(at), self.seen.take(at)
-        back = np.arange(-int(newer.max()), 0)
-        place = end[:, None] + back
-        moves = -back <= newer[:, None]
-        moved = self.pairs[(base[:, None] + place % self.places)[moves]]
         self.seen[at] = BUSY
-        self.pairs[(base[:, None] + (place + 1) % self.places)[moves]] = moved
+        moving, first, last = newer, base, end
+        for back in range(1, int(newer.max()) + 1):
+            moves = moving >= back
+            moving, first, last = moving[moves], first[moves], last[moves]
+            self.pairs[first + (last - back + 1) % self.places] = self.pairs[first + (last - back) % self.places]
         self.pairs[base + (end - newer) % self.places] = pair.view(np.complex128)[0]
         end += 1
         self.late[at] = end << REFUSED_BITS | self.late.take(at) & REFUSED_MASK
