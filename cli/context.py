@@ -130,7 +130,7 @@ def check(name: str | None) -> None:
     bad = [row["name"] for row in rows if row["status"] != "ok"]
     if bad:
         what = f"context {found.name}: {', '.join(bad)} not well"
-        raise Mismatch(what, code="CHECK_FAILED", try_="twit ops doctor")
+        raise Mismatch(what, code="CHECK_FAILED", meaning=f"its files are in {folder}", try_=f"twit context show {found.name}")
 
 
 def _health() -> dict[str, str]:
