@@ -71,13 +71,20 @@ class Account:
             self.answered += 1
             if not said.refused:
                 self.apply(act, said.result, again=said.again)
-            elif said.again:
-                self.unsure.append(act)
             else:
-                assert act.verb != "delete" or act.of in self.model.gone, f"{act} was refused"
-                self.refused += 1
+                self.refuse(act, again=said.again)
         elif said.aimed:
             self.aims[said.aimed.partition(":")[0]] += 1
+
+    def refuse(self, act, *, again):
+        """Right for what is not allowed, and for what is gone: of an act that is repeated nobody knows whether it was there then."""
+        self.refused += 1
+        if act.verb == "follow":
+            assert not self.model.may_follow(act.actor, act.of), f"{act} was refused"
+        elif again:
+            self.unsure.append(act)
+        else:
+            assert act.verb != "delete" or act.of in self.model.gone, f"{act} was refused"
 
     def apply(self, act, result, *, again=False):
         model = self.model
@@ -232,8 +239,8 @@ class Verifier:
             elif act.verb == "delete":
                 (tweet,) = await self.stores.tweets.get([act.of])
                 made = tweet.deleted
-            elif act.verb not in {"post", "unretweet", "unlike"}:
-                raise AssertionError(f"{act} was refused when it was repeated")
+            else:
+                assert act.verb in {"post", "unretweet", "unlike"}, f"{act} was refused"
             if made:
                 self.account.apply(act, made, again=True)
 
