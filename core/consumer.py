@@ -25,8 +25,8 @@ RETRY_MS = 50  # the first wait for a store that failed; doubled each time up to
 RETRY_MAX_MS = 2_000
 EVENTS_BETWEEN_WORK = 64  # while work is pending, so many events at most are handled before it has its turn,
 BATCHES_BETWEEN_WORK = 2  # or events of about so many `fanout_batch`es of deliveries
-BACKLOG_MS = 2_000  # an event that is older keeps nobody waiting: large fan-outs then go in order, which is the cheapest for rows
-IN_ORDER_MAX = 32  # batches of one fan-out that others wait for in a backlog
+IN_A_ROW = 10  # batches of one fan-out before another large one has its turn: whole ones, mostly, since rows are cheapest in order
+BACKLOG_MS = 2_000  # an event that is older keeps nobody waiting: then nothing comes between a large fan-out and its next batch
 TURNS_MAX = 8  # turns of work before its place is recorded
 YIELD_EVERY = 16  # events handled before others on the loop have their turn: some milliseconds
 UNRECORDED_MAX = 4_096  # accounts of deliveries; with more the record is waited for
@@ -141,7 +141,7 @@ class Consumer:
     def _in_order(self) -> bool:
         """Whether the next piece of work is to be done before any other event is looked at."""
         work = self._work[self._turn[0]] if self._late and self._turn else None
-        return work is not None and work.verb is WorkVerb.PUSH and work.batch < IN_ORDER_MAX
+        return work is not None and work.verb is WorkVerb.PUSH and work.batch < IN_A_ROW
 
     async def close(self) -> None:
         """Come back when everything that was done is recorded."""
@@ -257,7 +257,8 @@ class Consumer:
                 done.put.pop(work_id, None)
             else:
                 done.put[work_id] = self._work[work_id] = left
-                self._turn.insert(0 if self._late and left.batch < IN_ORDER_MAX else len(self._turn), work_id)
+                stays = left.verb is WorkVerb.PUSH and left.batch % IN_A_ROW
+                self._turn.insert(0 if stays else len(self._turn), work_id)
             for gone in done.done:
                 self._forget(gone)
             await asyncio.sleep(0)
