@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from twit.core.model import Relation
 
 
@@ -77,15 +79,16 @@ async def test_flags_are_set_in_the_retweet_the_original_and_the_quote_inside(ap
     assert (tweet["liked"], tweet["retweet_of"]["liked"], tweet["retweet_of"]["quote"]["liked"]) == (True, True, False)
 
 
-async def test_likes_and_retweets_older_than_the_caches_remember_still_show(open_api):
-    api = await open_api(cached_likes_per_viewer_max=1)
+@pytest.mark.parametrize("remembered", [1, 2])
+async def test_likes_and_retweets_older_than_the_caches_remember_still_show(open_api, remembered):
+    api = await open_api(cached_likes_per_viewer_max=remembered)
     ann, bob = await api.join_all("ann bob")
     posted = [await api.tweet(ann, f"number {n}") for n in range(3)]
     for tweet_id in posted:
         await api.post(f"/tweets/{tweet_id}/like", bob)
         await api.post(f"/tweets/{tweet_id}/retweet", bob)
     await api.tweet(bob, "so the newest of his own is no retweet")
-    fresh = await open_api(cached_likes_per_viewer_max=1)
+    fresh = await open_api(cached_likes_per_viewer_max=remembered)
     for reader in (api, fresh):
         page = (await reader.get(f"/users/{ann.id}/tweets", bob)).json()
         assert [(tweet["liked"], tweet["retweeted"]) for tweet in page["tweets"]] == [(True, True)] * 3
