@@ -20,7 +20,7 @@ import numpy as np
 from ..core.errors import Conflict
 from ..core.ports import Lease
 from ..core.run_control import control_of, steer, working
-from ..core.runs import Manifest, Outcome, Run
+from ..core.runs import Manifest, Outcome, Run, decoded
 from .batches import Batches
 from .plan import Draft, Operator, Options, confirm, load_plan, must_match, save_plan
 from .procedure import Maker, Procedure, Site
@@ -130,4 +130,5 @@ def lease_name(procedure: str) -> str:
 
 def options_of(run: Run) -> Options:
     """The options a run was started with."""
-    return msgspec.json.decode(run.read("options.json") or b"{}", type=Options)
+    raw = run.read("options.json")
+    return Options() if raw is None else decoded(raw, Options, run.folder / "options.json")

@@ -62,8 +62,9 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """The options that every mutating command shares. Zero means: no bound."""
+    """The options that every mutating command shares, as a run folder keeps them. Zero means: no bound."""
 
+    schema_version: int = PLAN_SCHEMA
     dry_run: bool = False
     yes: bool = False
     confirm: str = ""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
+import select
 import signal
 import sqlite3
-import time
 from pathlib import Path
 
 import pytest
@@ -127,9 +128,18 @@ def test_checking_a_context_makes_nothing(home):
     assert not home.data.exists()
 
 
+def until_read(pipe):
+    """Return when whoever holds the other end has taken something out: it waits for the rest of its password now."""
+    os.set_blocking(pipe, False)
+    fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 4_096)
+    os.write(pipe, b"p" * 4_096)
+    assert select.select([], [pipe], [], 60)[1]
+    os.set_blocking(pipe, True)
+
+
 def test_interrupted_before_anything_was_written_is_130(home):
     process = home.process("user", "create", "@ada", "--email", "ada@example.org", "--password-file", "-", "-v")
-    time.sleep(0.5)  # it waits for the password on stdin
+    until_read(process.stdin.fileno())
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "")

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -20,7 +19,7 @@ from twit.core.errors import Conflict, Forbidden, Invalid, Mismatch, Stopped, St
 from twit.core.run_control import rows_of, steer
 from twit.core.runs import Checkpoint, Runs
 from twit.ops.batches import sampled
-from twit.ops.job import Job
+from twit.ops.job import Job, options_of
 from twit.ops.plan import Draft, Level, Options, Plan, fingerprint
 from twit.ops.procedure import Difference, Downstream, Site
 from twit.ops.readonly import READS
@@ -457,6 +456,11 @@ async def test_kill_9_and_resume_from_elsewhere(tmp_path, dies):
     assert outcome.done == 12 and world.files() == {str(n): str(n * n).encode() for n in range(12)}
 
 
-def test_options_survive_the_run_folder():
-    options = Options(rate=2.5, max_lag_ms=0)
-    assert msgspec.json.decode(msgspec.json.encode(options), type=Options) == options
+async def test_options_survive_the_run_folder_and_those_of_another_version_are_refused(world):
+    options = Options(yes=True, rate=1e6, max_lag_ms=0)
+    await world.start(range(3), options)
+    run = world.runs.open("last")
+    assert options_of(run) == options
+    run.write("options.json", b'{"schema_version": 99}')
+    with pytest.raises(StoreCorrupt, match="schema version 99"):
+        options_of(run)

@@ -55,6 +55,20 @@ async def test_passwords_outside_them(twit, size):
     assert refused.value.field == "password"
 
 
+@pytest.mark.parametrize(("size", "fits"), [(253, True), (254, True), (255, False)])
+async def test_an_address_at_below_and_above_its_length(twit, size, fits):
+    domain = ".".join(["x" * 60] * 3) + ".com"
+    email = f"{'a' * 60}@{domain}"
+    email = f"{'a' * 60}@{'y' * (size - len(email) - 1)}.{domain}"
+    assert len(email) == size
+    try:
+        user, _ = await twit.sign_up("ada", email, PASSWORD)
+    except Invalid as refused:
+        assert (fits, refused.field) == (False, "email")
+    else:
+        assert (fits, user.email) == (True, email)
+
+
 @pytest.mark.parametrize("email", ["", "ada", "ada@", "@example.com", "a b@example.com", "ada@localhost", "a" * 250 + "@example.com"])
 async def test_an_address_that_is_none(twit, email):
     with pytest.raises(Invalid) as refused:
