@@ -27,6 +27,7 @@ EVENTS_BETWEEN_WORK = 64  # while work is pending, so many events at most are ha
 BATCHES_BETWEEN_WORK = 2  # or events of about so many `fanout_batch`es of deliveries
 IN_A_ROW = 10  # batches of one fan-out before another large one has its turn: whole ones, mostly, since rows are cheapest in order
 BACKLOG_MS = 2_000  # an event that is older keeps nobody waiting: then nothing comes between a large fan-out and its next batch
+TRIES_MAX = 6  # of a store in a row, where nobody may wait for ever: 1.5 s
 TURNS_MAX = 8  # turns of work before its place is recorded
 YIELD_EVERY = 16  # events handled before others on the loop have their turn: some milliseconds
 UNRECORDED_MAX = 4_096  # accounts of deliveries; with more the record is waited for
@@ -82,6 +83,7 @@ class Consumer:
         self.group = handler.group
         self.failing = ""  # the last error, "" once something worked again
         self.offset = 0
+        self.patient = True  # waits for a store as long as it takes
         self._stores = stores
         self._limits = limits
         self._clock = clock
@@ -235,7 +237,7 @@ class Consumer:
                 return
         elif self._failures == 1:
             log.warning("%s: %s; waiting for the store", self.group, self.failing)
-        await self._pause()
+        await self._pause(error)
 
     async def _serve(self, done: Done) -> None:
         """Give pending work its turns, one batch each, until new events want to be handled."""
@@ -280,7 +282,7 @@ class Consumer:
                 done.put.pop(work.work_id, None)
                 done.done.append(work.work_id)
                 return
-        await self._pause()
+        await self._pause(error)
 
     async def _record(self) -> None:
         """One durable step after the other, until nothing is left. Each is repeated until it stands: what it tells of is done."""
@@ -290,19 +292,22 @@ class Consumer:
                 group=self.group, offset=self._recorded, deliveries=tuple(done.deliveries),
                 put=tuple(done.put.values()), done=tuple(done.done),
             )  # fmt: skip
-            while not await self._advanced(progress):
-                await self._pause()
+            while (error := await self._advance(progress)) is not None:
+                await self._pause(error)
 
-    async def _advanced(self, progress: Progress) -> bool:
+    async def _advance(self, progress: Progress) -> StoreError | None:
         try:
             await self._stores.work.advance((progress,))
         except StoreError as error:
             self.failing = f"{type(error).__name__}: {error}"
             self._failures += 1
-            return False
-        return True
+            return error
+        return None
 
-    async def _pause(self) -> None:
+    async def _pause(self, error: Exception) -> None:
+        """Wait, longer each time. Raises what a store failed with where it is not to be waited for."""
+        if not self.patient and isinstance(error, StoreError) and self._failures >= TRIES_MAX:
+            raise error
         wait_ms = min(RETRY_MAX_MS, RETRY_MS << min(self._failures - 1, 10)) * (0.5 + self._chance.random())
         await self._clock.sleep(wait_ms / 1_000)
 

@@ -74,6 +74,7 @@ class Workers:
 
         With `own_only_until`, the log's tail before a command began, only what came after it is handled: where the group had
         caught up by then in the ordinary way, else out of turn, so that the group meets those events once more.
+        A store that fails again and again is not waited for: its `StoreError` is raised, and what is left stays pending.
         """
         leases: list[Lease] = []
         try:
@@ -82,8 +83,10 @@ class Workers:
                 lease = await self._stores.leases.acquire(group, self._name)
                 if lease is not None:
                     leases.append(lease)
-                    consumers.append(self._consumers[group])
-                    await self._consumers[group].open()
+                    consumer = self._consumers[group]
+                    consumer.patient = False
+                    consumers.append(consumer)
+                    await consumer.open()
             if own_only_until is None or all(consumer.caught_up(own_only_until) for consumer in consumers):
                 await _until_idle(consumers)
             else:
@@ -113,6 +116,7 @@ class Workers:
             if lease is None:
                 return
             try:
+                consumer.patient = True
                 await consumer.open()
                 self._states[consumer.group] = "ok"
                 await self._follow(consumer, stop)
