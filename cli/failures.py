@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from ..core.errors import RateLimited, StoreError, TwitError
+from ..core.errors import Forbidden, Invalid, NotFound, RateLimited, StoreError, TwitError
 from .invocation import Invocation
 from .output import Terminal
 
@@ -30,7 +30,7 @@ def exit_code(error: BaseException, invocation: Invocation) -> int:
         terminal.failure("interrupted; nothing was written", "INTERRUPTED")
         return INTERRUPTED
     if isinstance(error, TwitError):
-        terminal.failure(str(error), error.code, meaning=_meaning(error), try_=error.try_)
+        terminal.failure(str(error), error.code, meaning=_meaning(error), try_=error.try_ or _try(error, invocation))
         return error.exit_code
     if isinstance(error, click.ClickException):
         return _usage(error, invocation)
@@ -41,6 +41,17 @@ def _meaning(error: TwitError) -> str:
     if error.meaning or isinstance(error, RateLimited):
         return error.meaning
     return "The request may be right; the store did not carry it." if isinstance(error, StoreError) else ""
+
+
+def _try(error: TwitError, invocation: Invocation) -> str:
+    """What to do where the core, which knows no commands, says nothing."""
+    if error.code == "SETTINGS":
+        return "mend it there, or leave it out: what is built in holds then"
+    if isinstance(error, NotFound):
+        return "twit user list for people, twit timeline @WHO -o name for tweets"
+    if isinstance(error, Invalid | Forbidden):
+        return f"{invocation.command} --help"
+    return "twit context check" if isinstance(error, StoreError) else ""
 
 
 def _usage(error: click.ClickException, invocation: Invocation) -> int:

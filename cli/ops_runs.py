@@ -27,10 +27,6 @@ def runs() -> None:
     """
 
 
-for steering in (wait, pause, set_):
-    runs.add_command(steering)
-
-
 @runs.command("list", examples=("twit ops runs list", "twit ops runs list -o json"))
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="The newest so many.")
 def list_runs(limit: int) -> None:
@@ -94,6 +90,10 @@ def resume(run_id: str) -> None:
     terminal().show(outcome_sheet(perform(current(), act, create=False), plan.get("unit", "items")))
 
 
+for steering in (pause, set_, wait):
+    runs.add_command(steering)
+
+
 @runs.command("log", examples=("twit ops runs log last", "twit ops runs log last -o jsonl"))
 @run_argument
 def log(run_id: str) -> None:
@@ -111,7 +111,10 @@ def log(run_id: str) -> None:
 @click.option("--dry-run", is_flag=True, help="Only list them.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def clean(older_than: int, dry_run: bool, yes: bool) -> None:
-    """Remove the folders of runs that ended for good; what can be resumed stays."""
+    """Remove the folders of runs that ended for good.
+
+    What can be resumed stays.
+    """
     from ..core.clock import SystemClock
     from ..core.run_control import row_of
 

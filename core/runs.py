@@ -211,7 +211,7 @@ class Runs:
         if run_id == "last":
             ids = self._ids()
             if not ids:
-                raise NotFound("there are no runs yet")
+                raise NotFound("there are no runs yet", try_="twit ops runs list")
             run_id = max(ids, key=lambda one: (self._manifest(one).started_ms, one))
         if not _ID.fullmatch(run_id):
             what = f"{run_id!r} is not a run id"

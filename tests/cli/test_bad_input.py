@@ -45,6 +45,7 @@ def check_refused(home, args, codes):
     assert result.stdout == ""
     assert result.stderr.startswith("error: ")
     assert "BUG" not in result.stderr
+    assert "\n  try:  " in result.stderr
 
 
 @pytest.mark.parametrize("command", PEOPLE, ids=" ".join)
