@@ -37,7 +37,7 @@ def written(text: str, field: str, chars_max: int, *, lines: bool = False) -> st
     text = unicodedata.normalize("NFC", text)
     if len(text) > chars_max:
         raise _too_long(field, len(text), chars_max)
-    for char in text:
+    for char in "" if text.isprintable() else text:
         if unicodedata.category(char) in ("Cc", "Cs") and not (lines and char in _LINE_ENDS):
             what = f"{field} holds the character U+{ord(char):04X}"
             raise Invalid(what, field=field, meaning="control characters and halves of characters cannot be shown")

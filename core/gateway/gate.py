@@ -18,6 +18,7 @@ from .bodies import Disconnected, bearer_token, read_body
 from .exchange import Answer, Call, Header, Receive, Scope, Send
 from .route import Auth, Route
 from .site import Site
+from .writing import wrote
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +94,8 @@ class Gate:
             del headers[:2]
         if self.site.draining:
             headers.append(_CLOSE)
+        elif body and scope["method"] != "HEAD" and wrote(send, status, headers, body):
+            return
         if scope["method"] == "HEAD":
             body = b""
         await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -129,6 +129,12 @@ def warm(server: Server, requests: Path, readers: int, seconds: float = 60) -> N
             return
 
 
+def warm_posts(where: Setting) -> None:
+    """A first round of tweets, delivered."""
+    end(begin(where.twit, where.post, seconds=2, warmup=0))
+    where.twit.settle()
+
+
 class Loaded:
     """One closed-loop round: requests a second and the server's CPU µs for each."""
 

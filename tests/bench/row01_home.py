@@ -1,7 +1,7 @@
 """Row 1: the first page of the home timeline over HTTP, beside a raw ASGI app on the same server that joins prebuilt fragments."""
 
 from .figure import Figure
-from .http_load import Loaded, setting
+from .http_load import Loaded, setting, warm
 from .http_world import Shape
 
 ROUNDS, SECONDS = 5, 3
@@ -13,19 +13,22 @@ def page(where):
 
 def rounds(where, count=ROUNDS, seconds=SECONDS):
     """Closed loop, in turn: ours, raw, ours, raw …; a first round of each is not counted."""
-    Loaded(where.twit, where.home, seconds=8, warmup=0)  # each reader once: 8 s are enough for all
+    warm(where.twit, where.home, where.shape.readers)
     Loaded(where.raw, where.home, seconds=1)
-    pairs = [(Loaded(where.twit, where.home, seconds=seconds), Loaded(where.raw, where.home, seconds=seconds)) for _ in range(count)]
+    pairs = [
+        (Loaded(where.twit, where.home, seconds=seconds, seed=lap), Loaded(where.raw, where.home, seconds=seconds, seed=lap))
+        for lap in range(count)
+    ]
     return [one for one, _ in pairs], [other for _, other in pairs]
 
 
-def figures(row, where, bar):
+def figures(row, where, bar, how=""):
     ours, raw = rounds(where)
     against = "raw ASGI app, joins 50 prebuilt fragments, same uvicorn"
     return [
-        Figure(row=row, what=page(where), unit="requests/s", against=against, figures=[one.rate for one in ours],
+        Figure(row=row, what=how + page(where), unit="requests/s", against=against, figures=[one.rate for one in ours],
                references=[one.rate for one in raw], bar=bar),
-        Figure(row=row, what="the same, server CPU a request", unit="µs", against=against, figures=[one.cpu_us for one in ours],
+        Figure(row=row, what=how + "the same, server CPU a request", unit="µs", against=against, figures=[one.cpu_us for one in ours],
                references=[one.cpu_us for one in raw], bar=None),
     ]  # fmt: skip
 
