@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from ..core.clock import Clock, SystemClock
 from ..core.entropy import Entropy, SystemEntropy
-from ..core.errors import Stopped, Unsupported
+from ..core.errors import Stopped, StoreError, Unsupported
 from ..core.offload import ThreadOffload
 from ..core.ports import Stores
 from ..core.service import Twit
@@ -125,14 +125,21 @@ async def _perform(
         before = await world.stores.log.tail()
         if restartable is None:
             result = await _finished(act(world), written)
-            alone = await world.twit.workers.drain(own_only_until=before)
+            await _handled(invocation, world.twit.workers.drain(own_only_until=before))
         else:
             result = await _begun(world, act, written, before)
             async with _watched(world, restartable):
-                alone = await world.twit.workers.drain()
-        if not alone:
-            invocation.terminal.detail("another process handles the events of this")
+                await _handled(invocation, world.twit.workers.drain())
         return result
+
+
+async def _handled(invocation: Invocation, draining: Awaitable[bool]) -> None:
+    """See to the events of what was done. It stands, whether its events can be handled now or not."""
+    try:
+        if not await draining:
+            invocation.terminal.detail("another process handles the events of this")
+    except StoreError as error:
+        invocation.terminal.warn(f"done; the events of this are left to whoever consumes next: {error}")
 
 
 @asynccontextmanager

@@ -16,6 +16,7 @@ import pytest
 from twit.cli import contexts
 from twit.cli.invocation import Invocation
 from twit.core import errors
+from twit.core.stores.embedded.work import SqliteWorkLog
 
 SHAPE = re.compile(r"error: .+ \([A-Z_]+\)\n(  .+\n)*")
 
@@ -219,3 +220,19 @@ def test_what_can_be_restarted_and_wrote_nothing_was_merely_interrupted(home, mo
     with pytest.raises((errors.Stopped, KeyboardInterrupt)) as caught:
         contexts.perform(Invocation(), act, writes=True, restartable=True)
     assert isinstance(caught.value, KeyboardInterrupt)
+
+
+def test_a_command_that_is_done_is_done_though_its_events_cannot_be_handled_now(town, monkeypatch):
+    async def full(*_):
+        raise errors.StoreFull("database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SqliteWorkLog, "advance", full)
+        result = town.twit("post", "@ada", "on the last page", "-o", "name")
+    assert result.exit_code == 0
+    assert "left to whoever consumes next: database or disk is full" in result.stderr
+    assert "fanout" in town.ok("ops", "lag")
+    assert town.twit("ops", "lag", "--wait", "0s").exit_code == 4
+    assert town.shell("worker", "--until-idle")[0] == 0
+    assert town.twit("ops", "lag", "--wait", "0s").exit_code == 0
+    assert [tweet["text"] for tweet in json.loads(town.ok("timeline", "@grace", "-o", "json"))["tweets"]] == ["on the last page"]

@@ -128,6 +128,24 @@ async def test_a_consumer_waits_for_a_full_disk_and_parks_nothing(twit):
     assert [len(batches) for batches in await twit.stores.work.deliveries(tweets)] == [1, 1, 1]
 
 
+async def test_a_command_does_not_wait_for_ever_for_a_disk_that_stays_full(twit):
+    ada, bob = await make_users(twit, "ada bob")
+    await make_friends(twit, (bob, ada))
+    tweet = await twit.post(ada, "there")
+    advance = twit.stores.work.advance
+
+    async def full(_):
+        raise StoreFull("database or disk is full")
+
+    twit.stores.work.advance = full
+    with pytest.raises(StoreFull):
+        await settle(twit)
+    twit.stores.work.advance = advance
+    await settle(twit)
+    assert await home(twit, bob) == [tweet.tweet_id]
+    assert len((await twit.stores.work.deliveries([tweet.tweet_id]))[0]) == 1
+
+
 async def test_who_has_no_cached_row_reads_on_a_full_disk_too(twit, monkeypatch):
     def no_room(*_):
         raise OSError(errno.ENOSPC, "No space left on device")

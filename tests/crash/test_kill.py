@@ -232,15 +232,17 @@ class Verifier:
         while self.account.unsure:
             act = self.account.unsure.pop()
             made = next((t.tweet_id for t in own[act.actor] if t.text and t.text == act.text), 0)
-            if act.verb == "retweet":
-                (made,) = await self.stores.tweets.retweet_ids(act.actor, [self.model.original(act.of)])
-            elif act.verb == "like":
-                (made,) = await self.stores.engagement.liked(act.actor, [self.model.original(act.of)])
+            if act.verb in {"retweet", "unretweet"}:
+                (stands,) = await self.stores.tweets.retweet_ids(act.actor, [self.model.original(act.of)])
+                made = stands if act.verb == "retweet" else not stands
+            elif act.verb in {"like", "unlike"}:
+                (stands,) = await self.stores.engagement.liked(act.actor, [self.model.original(act.of)])
+                made = stands is (act.verb == "like")
             elif act.verb == "delete":
                 (tweet,) = await self.stores.tweets.get([act.of])
                 made = tweet.deleted
             else:
-                assert act.verb in {"post", "unretweet", "unlike"}, f"{act} was refused"
+                assert act.verb == "post", f"{act} was refused"
             if made:
                 self.account.apply(act, made, again=True)
 
