@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import msgspec
 
-from .errors import Invalid
+from .errors import Invalid, NotFound
 from .limits import ENV_PREFIX, Limits
 from .settings_file import Setting, read_file
 from .settings_keys import (
@@ -74,13 +74,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.contexts[name]
 
     def explain(self, key: str) -> list[Setting]:
-        """Every layer that sets `key`, strongest first; the first one counts. Raises `Invalid` for a key nobody set.
+        """Every layer that sets `key`, strongest first; the first one counts. Raises `NotFound` for a key that nobody set, `Invalid` for one
+        that there is not.
 
         `key` may also be a variable (`TWIT_DATA`), or a key of the chosen context alone (`data`).
         """
         whole = self.whole_key(key)
         found = [layer[whole] for layer in self.layers if whole in layer]
         if not found:
+            if VARIABLES.get(key, key) in CONTEXT_KEYS:
+                what = f"{key} is not set in context {self.context_name}"
+                raise NotFound(what, code="NOT_SET", meaning="docs/settings.md says what holds then", try_="twit context show")
             what = f"no setting named {key!r}"
             raise Invalid(what, field="KEY", code="NO_SETTING", try_="twit config list")
         return found

@@ -193,6 +193,9 @@ def test_config_explain_says_where_a_value_came_from(home):
     assert (found["value"], found["source"]) == (str(home.data), "TWIT_DATA")
     assert json.loads(home.ok("config", "explain", "context", "--context", "local", "-o", "json"))["source"] == "--context"
     assert home.twit("config", "explain", "nothing").exit_code == 2
+    for unset in ("ring", "TWIT_RING", "redis"):
+        refused = home.twit("config", "explain", unset)
+        assert refused.exit_code == 3 and f"{unset} is not set in context local" in refused.stderr
     assert "limits.scan_max" in home.ok("config", "explain", "limits")
 
 
