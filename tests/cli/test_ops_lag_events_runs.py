@@ -129,6 +129,8 @@ def test_an_audit_names_a_loss_keeps_it_in_a_file_and_mends_it(town):
     assert result.exit_code == 4 and "lost" in result.stdout and "--repair" in result.stderr
     (file,) = town.data.glob("runs/au-*/differences.csv")
     assert f'1,lost,"{lost}"' in file.read_text()
+    waited = town.twit("ops", "runs", "wait", "last", "-o", "json")
+    assert (waited.exit_code, json.loads(waited.stdout)["status"]) == (4, "mismatch") and str(file) in waited.stderr
     assert town.twit("ops", "audit", "--sample", "100%", "--repair", "--dry-run").exit_code == 0
     assert town.twit("ops", "audit", "--sample", "100%").exit_code == 4
     assert town.twit("ops", "audit", "--sample", "100%", "--repair").exit_code == 0
