@@ -119,6 +119,19 @@ async def test_a_repeated_key_answers_gone_once_the_tweet_is_deleted(api):
     assert (await api.post("/tweets", ann, json={"text": "once"}, headers=key)).status_code == 404
 
 
+async def test_a_key_holds_for_retweets_and_quotes_and_not_across_them(api):
+    ann, bob = await api.join_all("ann bob")
+    original = await api.tweet(ann, "wise words")
+    path = f"/tweets/{original}/retweet"
+    for comment, key in ({}, "k-1"), ({"comment": "so true"}, "x" * 128):
+        answers = [await api.post(path, bob, json=comment, headers={"Idempotency-Key": key}) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [201, 201]
+        assert answers[0].json()["tweet_id"] == answers[1].json()["tweet_id"]
+    assert (await api.post(path, bob, json={"comment": "or not"}, headers={"Idempotency-Key": "k-1"})).status_code == 409
+    counts = (await api.get(f"/tweets/{original}")).json()["metrics"]
+    assert (counts["retweets"], counts["quotes"]) == (1, 1)
+
+
 @pytest.mark.parametrize("key", ["", "x" * 129, "å"])
 async def test_a_key_that_is_none_is_refused(api, key):
     ann = await api.join("ann")
