@@ -234,3 +234,30 @@ def test_the_load_generator_counts_what_the_server_answered(tmp_path):
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
+
+
+async def answer_bytes(client, request):
+    """What comes over the wire for one request, without the date."""
+    reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+    writer.write(request)
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = next((int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.startswith(b"content-length")), 0)
+    body = b"" if request.startswith(b"HEAD") else await reader.readexactly(length)
+    writer.write_eof()
+    rest = await reader.read()
+    writer.close()
+    lines = [line for line in head.split(b"\r\n") if not line.startswith(b"date:")]
+    return lines, body, rest
+
+
+async def test_an_answer_in_one_write_is_the_same_as_head_and_body_apart(twit, clock, monkeypatch):
+    async with served(twit, clock, rate_limits=False) as (client, _, _):
+        (await client.post("/api/v1/users", json=SIGN_UP)).raise_for_status()
+        requests = [
+            b"%b %b HTTP/1.1\r\nHost: x\r\nX-Request-Id: r1\r\n\r\n" % (method, path)
+            for method in (b"GET", b"HEAD")
+            for path in (b"/api/v1/users/1/tweets", b"/api/v1/users/1", b"/api/v1/users/99", b"/api/v1/timeline/home", b"/healthz")
+        ]
+        whole = [await answer_bytes(client, request) for request in requests]
+        monkeypatch.setattr("twit.core.gateway.gate.wrote", lambda *_: False)
+        assert whole == [await answer_bytes(client, request) for request in requests]
