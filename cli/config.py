@@ -28,7 +28,7 @@ def list_(only_set: bool) -> None:
     settings = current().settings
     rows = [_row(key, settings.explain(key)[0]) for key in settings.keys()]  # noqa: SIM118 - not a mapping
     rows = [row for row in rows if not only_set or row["source"] != "built-in"]
-    terminal().show(Sheet(rows=rows, columns=COLUMNS, name="key"))
+    terminal().show(Sheet(rows=rows, columns=COLUMNS, name="key", document={"settings": rows}))
 
 
 @config.command("explain", examples=("twit config explain data", "twit config explain TWIT_LIMITS_FANOUT_BATCH", "twit config explain limits"))
@@ -42,7 +42,7 @@ def explain(key: str) -> None:
     inner = [one for one in settings.keys() if one.startswith(f"{key}.")]  # noqa: SIM118 - not a mapping
     if inner:
         rows = [_row(one, settings.explain(one)[0]) for one in inner]
-        terminal().show(Sheet(rows=rows, columns=COLUMNS, name="key"))
+        terminal().show(Sheet(rows=rows, columns=COLUMNS, name="key", document={"settings": rows}))
         return
     whole = settings.whole_key(key)
     layers = [_row(whole, one) for one in settings.explain(key)]

@@ -33,7 +33,7 @@ def list_() -> None:
     """List contexts; the chosen one is marked."""
     settings = current().settings
     rows = [_row(settings, one) for one in settings.contexts.values()]
-    terminal().show(Sheet(rows=rows, columns=COLUMNS, name="name"))
+    terminal().show(Sheet(rows=rows, columns=COLUMNS, name="name", document={"contexts": rows}))
 
 
 @context.command("show", examples=("twit context show", "twit context show staging -o json"))

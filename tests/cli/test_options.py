@@ -15,7 +15,7 @@ from twit import __version__
     ("context", "list", "--output=json"), ("-o", "csv", "context", "-o", "name", "list", "-o", "json"),
 ])  # fmt: skip
 def test_output_may_stand_anywhere_and_the_last_one_counts(home, args):
-    assert json.loads(home.ok(*args))[0]["name"] == "local"
+    assert json.loads(home.ok(*args))["contexts"][0]["name"] == "local"
 
 
 @pytest.mark.parametrize("args", [("--version",), ("user", "--version"), ("post", "--version")])
