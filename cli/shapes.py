@@ -22,6 +22,7 @@ from ..core.model import (
 )
 from .output import Sheet, shown
 
+ONE = {"likes": "like", "retweets": "retweet", "replies": "reply", "quotes": "quote"}
 TWEET_COLUMNS = {
     "id": "tweet_id", "user": "user.username", "text": "text", "likes": "metrics.likes", "retweets": "metrics.retweets",
     "replies": "metrics.replies", "created": "created_at",
@@ -117,7 +118,7 @@ def tweet_line(view: TweetView | Unavailable) -> str:
     else:
         text = shown(tweet.text)
         notes += [f"quoting {tweet.quote_of}  {_inner(view.quote)}"] if tweet.quote_of else []
-    notes += [f"{count} {what}" for what, count in msgspec.structs.asdict(view.counts).items() if count]
+    notes += [f"{count} {ONE[what] if count == 1 else what}" for what, count in msgspec.structs.asdict(view.counts).items() if count]
     return "  ".join([head, text, *([f"({'; '.join(notes)})"] if notes else [])])
 
 

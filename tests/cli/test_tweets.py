@@ -71,7 +71,7 @@ def test_likes_come_and_go_and_say_whether_they_stood(town):
     tweet_id = town.post("@ada", "good")
     assert read(town, "like", "@grace", tweet_id) == {"user": "grace", "tweet_id": tweet_id, "liked": True, "changed": True}
     assert "already likes" in town.ok("like", "@grace", tweet_id)
-    assert "(1 likes)" in town.ok("tweet", tweet_id)
+    assert "(1 like)" in town.ok("tweet", tweet_id)
     assert read(town, "unlike", "@grace", tweet_id) == {"user": "grace", "tweet_id": tweet_id, "liked": False, "changed": True}
     assert "did not like" in town.ok("unlike", "@grace", tweet_id)
 
