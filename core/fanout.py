@@ -7,6 +7,7 @@ Nothing here decides who sees a tweet: replies and retweets are stored for all f
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import ge
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from .model import Entries, Ids
 
+GROUP_BATCHES, GROUP_MAX = 2, 32  # tweets are pushed together, up to so many `fanout_batch`es of deliveries: half a millisecond
 BACKFILL_CELLS = 50_000  # entries times readers in one batch of a backfill: some 10 ms
 
 
@@ -55,9 +57,15 @@ class Fanout:
         self._modes: dict[int, AuthorMode] = {}
         self._deleted: set[int] = set()  # tweets that this batch deletes
         self._gone: set[int] = set()  # deleted accounts among this batch's authors
+        self._group: list[tuple[LoggedEvent, Ids]] = []  # tweets and readers that are pushed together
+        self._grouped = 0  # readers in it
+        self._done = Done()  # of the events in it
+        self._moved: set[int] = set()  # authors whose follower lists moved since
+        self._alone = self._choked = False  # a group failed: its events are tried one by one, to find out whose fault it is
         self.totals = dict.fromkeys(("stored", "duplicate", "older_than_tail", "skipped", "filtered", "pulled"), 0)
 
     async def prepare(self, events: Sequence[LoggedEvent], pending: dict[int, Work]) -> None:
+        self._group, self._grouped, self._alone, self._choked = [], 0, self._choked, False
         await self._refresh(pending)
         self._deleted = {logged.event.tweet for logged in events if logged.event.kind is EventKind.TWEET_DELETED}
         plain = self._caches.plain
@@ -70,8 +78,12 @@ class Fanout:
     async def handle(self, logged: LoggedEvent, done: Done) -> None:
         """What goes to `done` goes there last: an event that fails half way leaves nothing."""
         kind = logged.event.kind
+        self._done = done
         if kind is EventKind.TWEET_CREATED:
             await self._created(logged, done)
+            full = self._grouped >= GROUP_BATCHES * self._limits.fanout_batch or len(self._group) == GROUP_MAX
+            if full or self._alone:
+                await self._push_group()
         elif kind is EventKind.TWEET_DELETED:
             await self._removed(logged, done)
         elif kind is EventKind.MODE_CHECK:
@@ -86,12 +98,14 @@ class Fanout:
         return await self._serve_backfill(work)
 
     async def finish(self) -> None:
+        await self._push_group()
         self._readers.clear()
 
     def forget(self, authors: Iterable[int]) -> None:
         """These authors' follower lists moved: who is no follower any more gets nothing from here on."""
         for author in authors:
             self._readers.pop(author, None)
+            self._moved.add(author)
 
     async def _refresh(self, pending: dict[int, Work]) -> None:
         """Followers, modes and deletions as of now."""
@@ -126,8 +140,40 @@ class Fanout:
         else:
             if self._pending or done.put:
                 await self._parent_first(event.tweet, event.target if not event.ref else 0, readers, done)
-            outcomes = await self._stores.timelines.push(entry, readers, self._clock.now_ms())
-            self._account_outcomes(done, event, 0, outcomes[0, :-1], last=True)
+            self._group.append((logged, readers))
+            self._grouped += len(readers)
+
+    async def _push_group(self) -> None:
+        """Push the tweets that were put together. Where that fails the whole batch is to be handled again."""
+        if not self._group:
+            self._moved.clear()
+            return
+        group, self._group, self._grouped = self._group, [], 0
+        moved, self._moved = self._moved, set()
+        again = [logged for logged, _ in group if logged.event.actor in moved] if moved else []
+        try:
+            await self._push_together([one for one in group if one[0].event.actor not in moved] if again else group)
+            for logged in again:
+                await self._created(logged, self._done)
+            await self._push_group()
+        except Exception:
+            self._group, self._choked = [] if self._alone else group, True
+            raise
+
+    async def _push_together(self, group: list[tuple[LoggedEvent, Ids]]) -> None:
+        done, now_ms = self._done, self._clock.now_ms()
+        ids = [logged.event.tweet for logged, _ in group]
+        if len(group) == 1 or any(map(ge, ids, ids[1:])):
+            for logged, readers in group:
+                outcomes = await self._stores.timelines.push(_entry(logged.event.tweet, logged.event.ref), readers, now_ms)
+                self._account_outcomes(done, logged.event, 0, outcomes[0, :-1], last=True)
+            return
+        entries = np.array([(logged.event.tweet, logged.event.ref) for logged, _ in group], np.int64).reshape(-1, 2)
+        outcomes = await self._stores.timelines.push_each(entries, [readers for _, readers in group], now_ms)
+        start = 0
+        for logged, readers in group:
+            self._account_outcomes(done, logged.event, 0, outcomes[start : start + len(readers) - 1], last=True)
+            start += len(readers)
 
     async def _readers_of(self, author: int) -> tuple[Ids, bool]:
         """The followers of an author, he himself last, and whether there are more than one batch of them.

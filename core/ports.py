@@ -217,6 +217,10 @@ class Timelines(Protocol):
         (len(entries), len(readers)). `readers` must be distinct. A full row loses its oldest and raises
         `complete_back_to`; `floor` raises it too, where what is pushed is known to be cut off below."""
 
+    async def push_each(self, entries: Entries, groups: Sequence[Ids], now_ms: int) -> npt.NDArray[np.uint8]:
+        """Push entry i to the readers of group i, for many entries at once. Unlike elsewhere ids rise strictly from entry to entry.
+        Returns `model.Push` codes, one group behind the other; what the same call would push out again may be refused instead."""
+
     async def read(self, reader: int, before: int, limit: int, now_ms: int) -> Row:
         """The newest `limit` entries with id < `before` (0: from the top)."""
 

@@ -37,7 +37,7 @@ async def pair(twit):
 
 async def test_a_poison_event_is_parked_and_the_next_ones_go_on(twit, clock, monkeypatch, pair):
     ada, bob = pair
-    push = twit.stores.timelines.push
+    push, push_each = twit.stores.timelines.push, twit.stores.timelines.push_each
     first, poison, last = [await twit.post(bob, text) for text in ("first", "poison", "last")]
 
     async def choking(entries, readers, now_ms, floor=0):
@@ -45,13 +45,20 @@ async def test_a_poison_event_is_parked_and_the_next_ones_go_on(twit, clock, mon
             raise ZeroDivisionError("what nobody thought of")
         return await push(entries, readers, now_ms, floor)
 
+    async def choking_each(entries, groups, now_ms):
+        if poison.tweet_id in entries[:, 0]:
+            raise ZeroDivisionError("what nobody thought of")
+        return await push_each(entries, groups, now_ms)
+
     monkeypatch.setattr(twit.stores.timelines, "push", choking)
+    monkeypatch.setattr(twit.stores.timelines, "push_each", choking_each)
     await settle(twit)
     assert await reader_ids(twit, clock, ada) == [last.tweet_id, first.tweet_id]
     (parked,) = await twit.stores.work.parked("fanout", 0, 10)
     assert (parked.logged.event.tweet, parked.error) == (poison.tweet_id, "ZeroDivisionError: what nobody thought of")
     assert (await lag(twit, clock))["fanout"].events == 0
     monkeypatch.setattr(twit.stores.timelines, "push", push)
+    monkeypatch.setattr(twit.stores.timelines, "push_each", push_each)
     await twit.stores.log.append([one.logged.event for one in await twit.stores.work.unpark((parked.parked_id,))])
     await settle(twit)
     assert await home(twit, ada) == [last.tweet_id, poison.tweet_id, first.tweet_id]

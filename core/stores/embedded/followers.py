@@ -59,6 +59,8 @@ def walk(db: Database, followee: int, after: int, limit: int) -> tuple[Ids, int]
             reached = first_slot + start + (taken.size - 1 if at is None else int(at[taken.size - 1]))
         if (ids if at is None else at).size > limit:
             return _joined(parts), reached
+        if used <= last_slot - first_slot:
+            break  # a chunk is full before another follows
         limit -= taken.size
         after = last_slot
     return _joined(parts), 0

@@ -92,6 +92,22 @@ class RingTimelines:
         finally:
             self._file.unlock()
 
+    async def push_each(self, entries: Entries, groups: Sequence[Ids], now_ms: int) -> npt.NDArray[np.uint8]:
+        cutoff = self._cutoff(now_ms)
+        await self._file.lock()
+        try:
+            rows = self._slots.locate(np.concatenate(groups))
+            which = np.repeat(np.arange(len(groups)), [len(readers) for readers in groups])
+            seen = self._rows.seen.take(rows << 3)
+            live = seen >= cutoff
+            if live.all():
+                return self._rows.push_each(rows, np.ascontiguousarray(entries), which)
+            outcomes = np.where(seen > ABSENT, np.uint8(Push.INACTIVE), np.uint8(Push.NOT_RESIDENT))
+            outcomes[live] = self._rows.push_each(rows[live], np.ascontiguousarray(entries), which[live])
+            return outcomes
+        finally:
+            self._file.unlock()
+
     def _push(self, entries: Entries, rows: Ids, floor: int) -> npt.NDArray[np.uint8]:
         if floor:
             self._rows.raise_floor(rows, floor)

@@ -12,7 +12,7 @@ left so is lost. Correct because stores are seen in the order in which they are 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -59,10 +59,10 @@ class Rows:
         at = rows << 3
         ordered = self.top.take(at) < pair[0, 0]
         if ordered.all():
-            self._append(rows, at, pair)
+            self._append(rows, at, pair.view(np.complex128)[0], pair[0, 0])
             return np.zeros(len(rows), np.uint8)
         outcomes = np.zeros(len(rows), np.uint8)
-        self._append(rows[ordered], at[ordered], pair)
+        self._append(rows[ordered], at[ordered], pair.view(np.complex128)[0], pair[0, 0])
         late = np.flatnonzero(~ordered)
         outcomes[late] = self._insert(rows[late], pair)
         return outcomes
@@ -80,12 +80,47 @@ class Rows:
             outcomes[::-1, column] = self._merge(row, entries[::-1])
         return outcomes
 
-    def _append(self, rows: Ids, at: Ids, pair: Entries) -> None:
+    def push_each(self, rows: Ids, entries: Entries, which: Ids) -> Outcomes:
+        """Put entry `which[i]` into `rows[i]`. Both `which` and the ids of `entries` rise; a row gets an entry once, but many."""
+        at, ids = rows << 3, entries[:, 0].take(which)
+        outcomes = np.zeros(len(rows), np.uint8)
+        ordered = self.top.take(at) < ids
+        if ordered.all():
+            self._append_each(rows, at, entries, which)
+            return outcomes
+        self._append_each(rows[ordered], at[ordered], entries, which[ordered])
+        late = np.flatnonzero(~ordered)
+        # most of these are authors, who got their own tweets when they posted them
+        there = late[self._depths(rows[late], self.end.take(at[late]), ids[late])[1]]
+        outcomes[there[ids[there] >= self.floor.take(at[there])]] = Push.DUPLICATE
+        late = late[outcomes[late] != Push.DUPLICATE]
+        for entry in np.unique(which[late]).tolist():
+            some = late[which[late] == entry]
+            outcomes[some] = self.push(rows[some], entries[entry : entry + 1])
+        return outcomes
+
+    def _append_each(self, rows: Ids, at: Ids, entries: Entries, which: Ids) -> None:
+        """Append in as many steps as the row that occurs most often: what comes last in each row is put there last."""
+        pairs, steps = entries.view(np.complex128)[:, 0], []
+        while True:
+            ids = entries[:, 0].take(which)
+            self.top[at] = ids  # of equal places the last value counts
+            last = self.top.take(at) == ids
+            if last.all():
+                break
+            steps.append((rows[last], at[last], which[last], ids[last]))
+            rows, at, which = rows[~last], at[~last], which[~last]
+        self._append(rows, at, pairs.take(which), ids)
+        for rows, at, which, ids in reversed(steps):
+            self._append(rows, at, pairs.take(which), ids)
+
+    def _append(self, rows: Ids, at: Ids, pairs: Any, ids: Any) -> None:
+        """Put one entry, or one of each, at the end of each of different rows."""
         end = self.end.take(at)
         place = end % self.places
         place += rows * self.places
-        self.pairs[place] = pair.view(np.complex128)[0]
-        self.top[at] = pair[0, 0]
+        self.pairs[place] = pairs
+        self.top[at] = ids
         end += 1
         self.end[at] = end
 
@@ -93,7 +128,7 @@ class Rows:
         """Put an entry where it belongs, not at the end: rows where it belongs near the end all at once, others one by one."""
         tweet = int(pair[0, 0])
         at = rows << 3
-        newer, there, deep = self._depths(rows, self.end.take(at), tweet)
+        newer, there, deep = self._depths(rows, self.end.take(at), np.full(len(rows), tweet))
         outcomes = np.zeros(len(rows), np.uint8)
         below = tweet < self.floor.take(at)
         below[deep] = tweet < self.lowest(rows[deep])
@@ -108,8 +143,8 @@ class Rows:
             self._shift_in(rows[store], newer[store], pair)
         return outcomes
 
-    def _depths(self, rows: Ids, end: Ids, tweet: int) -> tuple[Ids, Ids, Ids]:
-        """How many entries of each row are newer than `tweet`; the indexes of rows that have it, and of those where that is not
+    def _depths(self, rows: Ids, end: Ids, tweets: Ids) -> tuple[Ids, Ids, Ids]:
+        """How many entries of each row are newer than its one of `tweets`; the indexes of rows that have it, and of those where that is not
         known, because all that was looked at is newer."""
         newer = np.zeros(len(rows), np.int64)
         there: list[Ids] = []
@@ -119,12 +154,12 @@ class Rows:
             short = end < back
             if short.any():
                 deep.append(left[short])
-                left, base, end = left[~short], base[~short], end[~short]
+                left, base, end, tweets = left[~short], base[~short], end[~short], tweets[~short]
             ids = self.ids[base + (end - back) % self.places]
-            there.append(left[ids == tweet])
-            further = ids > tweet
+            there.append(left[ids == tweets])
+            further = ids > tweets
             newer[left[~further]] = back - 1
-            left, base, end = left[further], base[further], end[further]
+            left, base, end, tweets = left[further], base[further], end[further], tweets[further]
             if len(left) <= back // FEW_PART:
                 break
         return newer, np.concatenate(there), np.concatenate([*deep, left])
