@@ -6,6 +6,7 @@ Entries of timelines are not structs: a list of them is an int64 array of shape 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -430,9 +431,11 @@ class TweetPage(msgspec.Struct, frozen=True, kw_only=True):
     """Tweets in the order in which they are shown, not yet dressed for the viewer.
 
     `complete_back_to` as in `Row`: what the cache answered for; 0 where the list is read from the stores of truth.
+    A bare page has `ids` in place of the tweets.
     """
 
-    tweets: tuple[Tweet, ...]
+    tweets: tuple[Tweet, ...] = ()
+    ids: Sequence[int] = ()
     next_cursor: str = ""
     has_more: bool = False
     complete_back_to: int = 0

@@ -199,9 +199,11 @@ class Twit(msgspec.Struct, frozen=True, kw_only=True):
         """Who retweeted it, newest first."""
         return await self.threads.retweeters(viewer, tweet_id, cursor, limit)
 
-    async def home_timeline(self, reader: int, cursor: str = "", limit: int | None = None, *, explain: bool = False) -> HomePage:
-        """A page of the reader's home timeline by the fifteen rules."""
-        return await self.timelines.home(reader, cursor, limit, explain=explain)
+    async def home_timeline(
+        self, reader: int, cursor: str = "", limit: int | None = None, *, explain: bool = False, bare: bool = False
+    ) -> HomePage:
+        """A page of the reader's home timeline by the fifteen rules; `bare` with its tweets' ids only."""
+        return await self.timelines.home(reader, cursor, limit, explain=explain, bare=bare)
 
     async def user_timeline(self, viewer: int, user_id: int, cursor: str = "", limit: int | None = None) -> TweetPage:
         """A page of one user's own tweets and retweets, as far as this viewer may see them."""

@@ -108,7 +108,9 @@ class HomeTimelines:
         self._sieve = Sieve(caches)
         self.rows = Rows(stores, limits, clock, chance, truth)
 
-    async def home(self, reader: int, cursor: str = "", limit: int | None = None, *, explain: bool = False) -> HomePage:
+    async def home(
+        self, reader: int, cursor: str = "", limit: int | None = None, *, explain: bool = False, bare: bool = False
+    ) -> HomePage:
         """A page of the reader's home timeline. Raises `BadCursor`, `Invalid` for the limit, `NotFound` for no such reader."""
         limits = self._limits
         limit = limits.timeline_page_default if limit is None else checked_limit(limit, limits.timeline_page_max)
@@ -121,9 +123,10 @@ class HomeTimelines:
         candidates = Candidates(self._stores, limits, self._caches, viewer, before)
         notes = _Notes(self._clock, self._caches.loads) if explain else None
         shown = await self._walk(candidates, viewer, walk, notes)
-        tweets = await self._caches.tweets(shown.ids)
+        tweets = () if bare else await self._caches.tweets(shown.ids)
         page = TweetPage(
             tweets=tuple(tweets) if all(tweets) else tuple(tweet for tweet in tweets if tweet is not None),  # type: ignore[arg-type]
+            ids=shown.ids if bare else (),
             next_cursor=cursors.encode(HOME, shown.last) if shown.has_more else "",
             has_more=shown.has_more,
             complete_back_to=candidates.complete_back_to,

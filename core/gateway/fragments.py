@@ -46,23 +46,33 @@ class Fragments:
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
-    async def page(self, viewer_id: int, tweets: Sequence[Tweet]) -> list[bytes]:
-        """Return each tweet as JSON for this viewer, in order; one that vanished since the page was made is left out."""
+    async def page(self, viewer_id: int, tweets: Sequence[Tweet], ids: Sequence[int] = ()) -> list[bytes]:
+        """Return each tweet as JSON for this viewer, in order; one that vanished since the page was made is left out.
+
+        Of a page that is bare (`ids`) the tweets themselves are read only where their fragments do not do.
+        """
         if self._unresolved:
             await self._resolve()
         if self._recounts:
             self._recount()
         get = self._young.plain.get
-        parts = [get(tweet.tweet_id) for tweet in tweets]
+        parts = list(map(get, ids)) if ids else [get(tweet.tweet_id) for tweet in tweets]
         quoting: dict[int, tuple[int, ...]] = {}
         whole = all(parts)
         if not whole:
+            if ids:
+                return await self.page(viewer_id, await self._read(ids))
             await self._complete(viewer_id, tweets, parts, quoting)
         if viewer_id:
             viewer = await self._caches.viewer(viewer_id)
             if viewer.liked or viewer.retweeted or viewer.retweeted_from or not viewer.liked_whole:
+                if ids:
+                    return await self.page(viewer_id, await self._read(ids))
                 await self._flag(viewer, tweets, parts, quoting)
         return parts if whole else [part for part in parts if part is not None]  # type: ignore[return-value]
+
+    async def _read(self, ids: Sequence[int]) -> list[Tweet]:
+        return [tweet for tweet in await self._caches.tweets(ids) if tweet is not None]
 
     # what makes fragments untrue
     def followed(self, logged: LoggedEvent) -> None:

@@ -33,7 +33,7 @@ class TimelineOut(msgspec.Struct):
 
 async def tweets_answer(site: Site, viewer: int, page: TweetPage, *, timeline: bool = False) -> Answer:
     """Return a page as this viewer sees it; a timeline also says how far back its cache was complete."""
-    parts = await site.fragments.page(viewer, page.tweets)
+    parts = await site.fragments.page(viewer, page.tweets, page.ids)
     cursor = b'"%b"' % page.next_cursor.encode("ascii") if page.next_cursor else b"null"
     end = b'],"next_cursor":%b,"has_more":%b' % (cursor, b"true" if page.has_more else b"false")
     if timeline:

@@ -12,7 +12,7 @@ from .site import Site
 async def get_home(site: Site, call: Call) -> Answer:
     """A page of one's home timeline, newest first."""
     cursor, limit = call.page()
-    home = await site.twit.home_timeline(call.viewer, cursor, limit)
+    home = await site.twit.home_timeline(call.viewer, cursor, limit, bare=True)
     return await tweets_answer(site, call.viewer, home.page, timeline=True)
 
 
