@@ -81,7 +81,10 @@ class Account:
         self.refused += 1
         if act.verb == "follow":
             assert not self.model.may_follow(act.actor, act.of), f"{act} was refused"
+        elif again and act.verb in {"delete", "unretweet", "unlike"}:
+            self.apply(act, 0)  # there is nothing that could be taken back: it was
         elif again:
+            assert act.verb in {"like", "retweet"}, f"{act} was refused"
             self.unsure.append(act)
         else:
             assert act.verb != "delete" or act.of in self.model.gone, f"{act} was refused"
@@ -206,8 +209,8 @@ class Verifier:
     async def verify(self, pages):
         await Town(self.twit, Orders(), self.account.hear).repeat(list(self.account.open.values()))
         await self.twit.workers.drain()
+        await self.settle_unsure()
         own = {person: await self.own(person) for person in EVERYBODY}
-        await self.settle_unsure(own)
         for person, tweets in own.items():
             self.tweets_of(person, tweets)
         await self.people()
@@ -227,22 +230,15 @@ class Verifier:
             found += await self.stores.tweets.get(entries[:, 0].tolist())
             before = found[-1].tweet_id
 
-    async def settle_unsure(self, own):
+    async def settle_unsure(self):
         """What could not be repeated (its tweet is gone since) may stand or not: either is right. Take it as it is."""
         while self.account.unsure:
             act = self.account.unsure.pop()
-            made = next((t.tweet_id for t in own[act.actor] if t.text and t.text == act.text), 0)
-            if act.verb in {"retweet", "unretweet"}:
-                (stands,) = await self.stores.tweets.retweet_ids(act.actor, [self.model.original(act.of)])
-                made = stands if act.verb == "retweet" else not stands
-            elif act.verb in {"like", "unlike"}:
-                (stands,) = await self.stores.engagement.liked(act.actor, [self.model.original(act.of)])
-                made = stands is (act.verb == "like")
-            elif act.verb == "delete":
-                (tweet,) = await self.stores.tweets.get([act.of])
-                made = tweet.deleted
+            original = self.model.original(act.of)
+            if act.verb == "retweet":
+                (made,) = await self.stores.tweets.retweet_ids(act.actor, [original])
             else:
-                assert act.verb == "post", f"{act} was refused"
+                (made,) = await self.stores.engagement.liked(act.actor, [original])
             if made:
                 self.account.apply(act, made, again=True)
 
