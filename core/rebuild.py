@@ -77,7 +77,9 @@ class Truth:
 
 def _pushed(reader: int, followees: Sequence[int], modes: Mapping[int, AuthorMode]) -> list[int]:
     """Whose tweets lie in the reader's row: his own, and those of followees who are not only pulled."""
-    pulled = {author for author, mode in modes.items() if mode.mode is FanoutMode.PULL} if modes else set()
+    if not modes:
+        return [reader, *followees]
+    pulled = {author for author, mode in modes.items() if mode.mode is FanoutMode.PULL}
     return [reader, *(author for author in followees if author not in pulled)]
 
 
@@ -87,11 +89,11 @@ def newest_of(lists: Sequence[Entries], limit: int) -> tuple[Entries, int]:
     if total > 4 * limit:
         lists = _long_enough(lists, limit)
     merged = np.concatenate(lists) if lists else np.empty((0, 2), np.int64)
-    ids = merged[:, 0]
-    if len(ids) > limit:
+    ids = np.ascontiguousarray(merged[:, 0])
+    if len(ids) > 2 * limit:
         kept = np.argpartition(ids, len(ids) - limit)[-limit:]
-        merged, ids = merged[kept], ids[kept]
-    merged = np.ascontiguousarray(merged[np.argsort(ids)[::-1]])
+        merged, ids = merged.take(kept, axis=0), ids.take(kept)
+    merged = merged.take(ids.argsort()[: -limit - 1 : -1], axis=0)
     return merged, int(merged[-1, 0]) if total > limit else 0
 
 

@@ -188,8 +188,10 @@ class RingTimelines:
             if since is None:
                 return False
             floor = max(complete_back_to, self._floor_since(row, head, mark, marked))
-            both = np.concatenate([entries, since])
-            both = both[np.unique(both[:, 0], return_index=True)[1]]
+            both = entries[::-1]
+            if len(since) or not (both[1:, 0] > both[:-1, 0]).all():
+                both = np.concatenate([entries, since])
+                both = both[np.unique(both[:, 0], return_index=True)[1]]
             cut = len(both) - self._shown
             if cut > 0:
                 floor = max(floor, int(both[cut - 1, 0]) + 1)
