@@ -36,8 +36,13 @@ class Sieve:
 
     async def sift(self, viewer: Viewer, ids: list[int], hidden: dict[str, int] | None = None) -> Sifted:
         """Keep what `viewer` may see. Where `hidden` is given, what is kept out is counted there by its reason."""
-        quick = self.quick(viewer, ids) if hidden is None else None
+        quick = await self.quickly(viewer, ids) if hidden is None else None
         return quick if quick is not None else await self._slow(viewer, ids, hidden)
+
+    async def quickly(self, viewer: Viewer, ids: list[int]) -> Sifted | None:
+        """The common case, after loading what is not known; `None` where something is out of the ordinary."""
+        quick = self.quick(viewer, ids)
+        return self.quick(viewer, ids) if quick is None and await self._learn(ids) else quick
 
     def quick(self, viewer: Viewer, ids: list[int]) -> Sifted | None:
         """The common case, from what the process knows; `None` where something is not known or out of the ordinary."""
@@ -108,6 +113,22 @@ class Sieve:
                     del subjects[at]
             ids = shown
         return Sifted(ids, subjects, answers, own)
+
+    async def _learn(self, ids: list[int]) -> bool:
+        """Load what `quick` does not know of these; false where it knows all."""
+        caches = self._caches
+        missing = [tweet_id for tweet_id in ids if tweet_id not in caches.facts]
+        if not missing:
+            return False
+        tweets = [tweet for tweet in await caches.tweets(missing) if tweet is not None]
+        authors = {tweet.author_id: None for tweet in tweets}
+        unknown = [author for author in authors if author not in caches.plain and author not in caches.odd]
+        if unknown:
+            await caches.users(unknown)
+        for loaded in tweets:
+            if loaded.tweet_id not in caches.facts and caches.tweet_cache.peek(loaded.tweet_id) is loaded:
+                caches.keep_facts(loaded)  # it was kept before its author was known
+        return True
 
     async def _slow(self, viewer: Viewer, ids: list[int], hidden: dict[str, int] | None) -> Sifted:
         """Load what is missing and ask the rules about each."""

@@ -176,7 +176,7 @@ class HomeTimelines:
             ids = await candidates.run(want, self._clock.now_ms())
             if notes is not None:
                 notes.lap("candidates")
-            elif candidates.only_originals and (shown := self._plainly(viewer, walk, ids)) is not None:
+            elif candidates.only_originals and (shown := await self._plainly(viewer, walk, ids)) is not None:
                 return shown
             sifted = await self._sieve.sift(viewer, ids, None if notes is None else notes.hidden_now)
             if sifted.answers and (sifted.own or candidates.outside or brought):
@@ -193,13 +193,13 @@ class HomeTimelines:
             if page is not None:
                 return page
 
-    def _plainly(self, viewer: Viewer, walk: _Walk, ids: list[int]) -> _Shown | None:
+    async def _plainly(self, viewer: Viewer, walk: _Walk, ids: list[int]) -> _Shown | None:
         """The page where it is simply the next candidates: nothing hidden, and no retweet there to repeat anything."""
         limit = walk.limit
         if walk.scanned or not limit < len(ids) or not limit < walk.scan_max:
             return None
         first = ids[: limit + 1]
-        sifted = self._sieve.quick(viewer, first)
+        sifted = await self._sieve.quickly(viewer, first)
         if sifted is None or sifted.own or len(sifted.ids) <= limit:
             return None
         return _Shown(first[:limit], first[limit - 1], has_more=True)
