@@ -4,7 +4,7 @@ from .figure import Figure
 from .http_load import Loaded, setting, warm
 from .http_world import Shape
 
-ROUNDS, SECONDS = 5, 3
+ROUNDS, SECONDS = 5, 2
 
 
 def page(where):

@@ -7,7 +7,7 @@ from .figure import Figure
 from .http_load import Loaded, setting, warm_posts
 from .http_world import Shape
 
-ROUNDS, SECONDS = 5, 3
+ROUNDS, SECONDS = 5, 2
 SETTLED_S = 0.5  # a consumer that keeps up is this much behind at most when the load ends
 
 
