@@ -141,7 +141,7 @@ def run(rows: int = 100_000, batch: int = 1_000) -> dict[str, Any]:
     }
 
 
-ROWS = {"5 ring 1000": ring_only, "5 ring 200": lambda: ring_only(batch=200), "14 ring": memory}
+ROWS = {"5 ring alone 1000": ring_only, "5 ring alone 200": lambda: ring_only(batch=200), "14 ring": memory}
 
 if __name__ == "__main__":
     number = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000

@@ -53,22 +53,22 @@ async def measured(rounds: int = 4) -> Figure:
 
 async def ways(world: Town, stars: int) -> tuple[float, float]:
     """p99 in ms, and the share of small tweets during which large ones were in flight."""
-    fanout, loop = world.twit.workers._fanout, asyncio.get_running_loop()  # noqa: SLF001
+    fanout, loop = world.twit.workers._fanout, asyncio.get_running_loop()
     arrived: dict[int, float] = {}
-    account = fanout._account  # noqa: SLF001
+    account = fanout._account
 
     def noted(done, event, batch, attempted, *, last, **counts):
         account(done, event, batch, attempted, last=last, **counts)
         if last:
             arrived[event.tweet] = loop.time()
 
-    fanout._account = noted  # noqa: SLF001
+    fanout._account = noted
     try:
         due, large = await posted(world, stars)
         while not all(tweet in arrived for tweet in (*due, *large)):
             await asyncio.sleep(0.01)
     finally:
-        fanout._account = account  # noqa: SLF001
+        fanout._account = account
     took = [arrived[tweet] - moment for tweet, moment in due.items()]
     beside = [any(moment < due[tweet] and arrived[other] > due[tweet] for other, moment in large.items()) for tweet in due]
     return float(np.percentile(took, 99)) * 1_000, float(np.mean(beside))

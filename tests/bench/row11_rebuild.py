@@ -76,7 +76,7 @@ async def only_read(world: Town, readers: np.ndarray) -> float:
     for at in range(0, len(readers), RebuildTimelines.batch):
         some = readers[at : at + RebuildTimelines.batch].tolist()
         followings = await stores.graph.following(some)
-        await truth._lists([[reader, *following.followees] for reader, following in zip(some, followings, strict=True)])  # noqa: SLF001
+        await truth._lists([[reader, *following.followees] for reader, following in zip(some, followings, strict=True)])
     return len(readers) / (time.process_time() - start)
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from ...errors import Conflict, NotFound
 from ...model import AccountStatus, Credentials, Event, EventKind, NewAccount, User, UserCounts
-from .db import Database
+from .db import Database, listed
 from .log import append
 from .writer import LONG
 
@@ -28,6 +28,8 @@ CREATE TABLE IF NOT EXISTS user_counts (
 );
 CREATE TABLE IF NOT EXISTS deactivated_users (user_id INTEGER PRIMARY KEY, since_ms INTEGER NOT NULL);
 """
+
+NO_COUNTS = UserCounts()
 
 _LAST = "SELECT coalesce(max(user_id), 0) FROM users"
 _INSERT = "INSERT INTO users VALUES (?, ?, ?, ?, ?)"
@@ -77,6 +79,10 @@ class SqliteAccounts:
         await self._db.writer.run(lambda conn: _update(conn, user, events, password_hash))
 
     async def counts(self, user_ids: Sequence[int]) -> list[UserCounts]:
+        if len(user_ids) > LONG:
+            rows = self._db.rows("SELECT * FROM user_counts WHERE user_id IN (SELECT value FROM json_each(?))", (listed(user_ids),))
+            found = {user_id: UserCounts(*counts) for user_id, *counts in rows}
+            return [found.get(user_id, NO_COUNTS) for user_id in user_ids]
         sql = "SELECT followers, following, tweets FROM user_counts WHERE user_id = ?"
         return [UserCounts(*row) if row else UserCounts() for row in self._db.each(sql, [(one,) for one in user_ids])]
 

@@ -16,8 +16,9 @@ from ...model import Carried, Edge, Event, EventKind, Following, FollowOutcome, 
 from . import followers
 from .accounts import count
 from .carry import carry
-from .db import Database
+from .db import Database, listed
 from .log import append
+from .writer import LONG
 
 if TYPE_CHECKING:
     from ...model import Ids
@@ -48,6 +49,8 @@ _STANDS = "SELECT 1 FROM following WHERE follower = ? AND followee = ?"
 _MERGED = "UPDATE following SET flags = flags & ~2 WHERE follower = ? AND followee = ? AND sequence = ?"
 _INSERT = "INSERT OR IGNORE INTO following VALUES (?, ?, ?, ?, ?)"
 
+_FOLLOWING_COUNTS = "SELECT user_id, following FROM user_counts WHERE user_id IN (SELECT value FROM json_each(?))"
+
 _decode = msgspec.json.Decoder(tuple[int, ...]).decode
 
 
@@ -58,10 +61,10 @@ class SqliteGraph:
         self._db = db
 
     async def follow(self, follows: Sequence[NewFollow], following_max: int) -> list[FollowOutcome]:
-        return await self._db.writer.run(lambda conn: _follow(conn, follows, following_max))
+        return await self._db.writer.run(lambda conn: _follow(conn, follows, following_max), long=len(follows) > LONG)
 
     async def unfollow(self, pairs: Sequence[tuple[int, int]], events: Sequence[Sequence[Event]]) -> list[bool]:
-        return await self._db.writer.run(lambda conn: _unfollow(conn, pairs, events))
+        return await self._db.writer.run(lambda conn: _unfollow(conn, pairs, events), long=len(pairs) > LONG)
 
     async def following(self, users: Sequence[int]) -> list[Following]:
         return [self._following(user) for user in users]
@@ -84,10 +87,10 @@ class SqliteGraph:
 
     async def carry(self, pairs: Sequence[tuple[int, int]]) -> list[Carried]:
         chunk_max = self._db.limits.follower_chunk
-        return await self._db.writer.run(lambda conn: carry(conn, pairs, chunk_max))
+        return await self._db.writer.run(lambda conn: carry(conn, pairs, chunk_max), long=len(pairs) > LONG)
 
     async def mark_merged(self, edges: Sequence[tuple[int, int, int]]) -> None:
-        await self._db.writer.run(lambda conn: conn.executemany(_MERGED, edges).close())
+        await self._db.writer.run(lambda conn: conn.executemany(_MERGED, edges).close(), long=len(edges) > LONG)
 
     def _following(self, user: int) -> Following:
         followees, flags = self._db.row(_FOLLOWEES, (user,))
@@ -109,7 +112,8 @@ def _follow(conn: sqlite3.Connection, follows: Sequence[NewFollow], following_ma
 def _follow_fresh(conn: sqlite3.Connection, follows: Sequence[NewFollow], following_max: int) -> list[FollowOutcome] | None:
     """Store all in one statement if every edge is new and nobody gets too many; otherwise nothing, and `None`."""
     new = Counter(follow.follower for follow in follows)
-    if any(_following_count(conn, follower) + more > following_max for follower, more in new.items()):
+    held = dict(conn.execute(_FOLLOWING_COUNTS, (listed(new),)).fetchall())
+    if any(held.get(follower, 0) + more > following_max for follower, more in new.items()):
         return None
     conn.execute("SAVEPOINT fresh")
     first = _sequences(conn, len(follows))
