@@ -20,7 +20,7 @@ from .people import Progress, ensure_people, follow_all
 from .replay import Replay, Row, parse_row
 
 IMPORT_NODES = range(LEASED_NODES, NODES)  # no process leases these; an import takes the one of its file
-TWEETS_A_BATCH = 2_000
+TWEETS_A_BATCH = 10_000  # tweets go to places all over the indexes: in larger batches a page is written for many of them
 
 
 class ActivityReport(msgspec.Struct, frozen=True, kw_only=True):
