@@ -19,8 +19,9 @@ from .visibility import Viewer
 
 
 class _Marks(msgspec.Struct, frozen=True):
-    """What originals carry for one viewer."""
+    """What originals carry for one viewer, and which tweets he may see."""
 
+    seen: set[int]
     counts: dict[int, TweetCounts]
     liked: set[int]
     retweeted: set[int]
@@ -40,7 +41,7 @@ class Views:
         sight = Sight(self._caches, await self._caches.viewer(viewer))
         inner = await self._load(sight, tweets)
         shown = [tweet for tweet in (*tweets, *inner) if sight.loaded(tweet)]
-        marks = await self._marks(sight.viewer, {tweet.retweet_of or tweet.tweet_id: None for tweet in shown})
+        marks = await self._marks(sight.viewer, shown)
         return [_dressed(sight, marks, tweet.tweet_id, tweet, depth=0) for tweet in tweets]
 
     async def _load(self, sight: Sight, tweets: Sequence[Tweet]) -> list[Tweet]:
@@ -53,8 +54,8 @@ class Views:
         await sight.load((*originals, *quotes))
         return [*originals, *quotes]
 
-    async def _marks(self, viewer: Viewer, ids: Iterable[int]) -> _Marks:
-        ids = list(ids)
+    async def _marks(self, viewer: Viewer, shown: Sequence[Tweet]) -> _Marks:
+        ids = list({tweet.retweet_of or tweet.tweet_id: None for tweet in shown})
         counts = dict(zip(ids, await self._caches.counts(ids), strict=True))
         liked = {tweet_id for tweet_id in ids if tweet_id in viewer.liked}
         retweeted = {tweet_id for tweet_id in ids if tweet_id in viewer.retweeted}
@@ -66,7 +67,7 @@ class Views:
         if older:
             own_ids = await self._stores.tweets.retweet_ids(viewer.user_id, older)
             retweeted.update(tweet_id for tweet_id, own_id in zip(older, own_ids, strict=True) if own_id)
-        return _Marks(counts, liked, retweeted)
+        return _Marks({tweet.tweet_id for tweet in shown}, counts, liked, retweeted)
 
 
 def _found(sight: Sight, ids: Iterable[int]) -> list[Tweet]:
@@ -75,7 +76,7 @@ def _found(sight: Sight, ids: Iterable[int]) -> list[Tweet]:
 
 def _dressed(sight: Sight, marks: _Marks, tweet_id: int, tweet: Tweet | None, *, depth: int) -> TweetView | Unavailable:
     author = sight.users.get(tweet.author_id) if tweet is not None else None
-    if tweet is None or author is None or not sight.loaded(tweet):
+    if tweet is None or author is None or tweet_id not in marks.seen:
         return Unavailable(tweet_id)
     original = tweet.retweet_of or tweet_id
     retweeted = _inner(sight, marks, tweet.retweet_of, depth=depth) if tweet.retweet_of else None

@@ -17,7 +17,7 @@ from ..model import EventKind, LoggedEvent, Tweet, TweetView, Unavailable
 from ..service import Twit
 from ..visibility import Viewer, sees_tweet
 from .encode import chain, encoded, flagged_in, spliced
-from .kept import Generation, Quoting
+from .kept import Generation, Quoting, add
 
 RECOUNT_US = 1_000_000
 UNRESOLVED_MAX = 10_000  # made or deleted tweets whose parents are still to be looked up; beyond it all is forgotten
@@ -201,7 +201,7 @@ class Fragments:
         if not dropped or dropped.isdisjoint((0, tweet_id, -author)):
             generation = self._room()
             generation.plain[tweet_id] = body
-            generation.index(tweet_id, (), (author,))
+            add(generation.by_author, author, tweet_id)
 
     def _keep_chain(self, links: list[TweetView], body: bytes, subjects: tuple[int, ...], dropped: set[int]) -> None:
         """The same for a retweet or quote, but only as somebody sees it who may see all of it."""

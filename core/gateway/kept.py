@@ -34,9 +34,9 @@ class Generation:
     def index(self, tweet_id: int, tweets: Sequence[int], authors: Sequence[int]) -> None:
         for inner in tweets:
             if inner != tweet_id:
-                _add(self.around, inner, tweet_id)
+                add(self.around, inner, tweet_id)
         for author in authors:
-            _add(self.by_author, author, tweet_id)
+            add(self.by_author, author, tweet_id)
 
     def drop(self, tweet_id: int) -> None:
         self.drop_all((tweet_id, *self.around.pop(tweet_id, ())))
@@ -47,7 +47,8 @@ class Generation:
                 self.quoting.pop(tweet_id, None)
 
 
-def _add(index: dict[int, set[int]], key: int, tweet_id: int) -> None:
+def add(index: dict[int, set[int]], key: int, tweet_id: int) -> None:
+    """Note in an index that this tweet shows what `key` is."""
     found = index.get(key)
     if found is None:
         index[key] = {tweet_id}
