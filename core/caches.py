@@ -57,6 +57,7 @@ class Caches:
         self.specials: dict[int, tuple[int, int]] = {}  # those negated -> (retweet of, whose tweet it retweets or answers)
         self.plain: set[int] = set()  # people known to be active and public
         self.odd: set[int] = set()  # people known or suspected to be otherwise; every author in `facts` is in one of the two
+        self._ids: dict[int, int] = {}  # the one object for each user id in `facts` and the viewers' circles
         self.pulled_modes: dict[int, AuthorMode] | None = None
         self._viewer_loaded_ms: dict[int, int] = {}  # of viewers with unmerged follows
         self._loading: dict[int, tuple[int, asyncio.Future[Viewer | None]]] = {}
@@ -214,7 +215,7 @@ class Caches:
             self.facts.clear()
             self.specials.clear()
         if is_simple(tweet):
-            self.facts[tweet_id] = author
+            self.facts[tweet_id] = self._ids.setdefault(author, author)
         elif tweet.deleted:
             self.facts[tweet_id] = 0
         else:
@@ -250,7 +251,9 @@ class Caches:
         try:
             modes = await self.pulled()
             self.loads += 4
-            viewer = await load_viewer(self._stores, self._limits, user_id, modes)
+            if len(self._ids) >= self._limits.cached_users_max:
+                self._ids.clear()
+            viewer = await load_viewer(self._stores, self._limits, user_id, modes, self._ids.setdefault)
             if moment == self.moment:
                 self.viewer_cache[user_id] = viewer
                 if viewer.unmerged:
