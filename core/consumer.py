@@ -48,6 +48,11 @@ class Done(msgspec.Struct):
         self.put.clear()
         self.done.clear()
 
+    def leave_out(self, tweets: set[int], after: int) -> None:
+        """Events after this offset will be handled again, perhaps in another way: their tweets must not be accounted for twice."""
+        self.deliveries[:] = [delivery for delivery in self.deliveries if delivery.tweet not in tweets]
+        self.put = {work_id: work for work_id, work in self.put.items() if work_id <= after}
+
     def add(self, later: Done) -> None:
         """Take in what was done after this."""
         self.deliveries += later.deliveries
@@ -200,6 +205,7 @@ class Consumer:
             self._worked()
         except Exception as error:  # noqa: BLE001 a handler may fail in any way; the group must go on
             if handled == self.offset:
+                done.clear()
                 await self._failed(events[0], error)
                 return
             await self._failed_after(events, handled, done, error)
@@ -219,7 +225,9 @@ class Consumer:
             await self._failed(events[0], second)
             return
         self.offset = handled
-        failed = next((logged for logged in events if logged.offset > handled), None)
+        again = [logged for logged in events if logged.offset > handled]
+        done.leave_out({logged.event.tweet for logged in again}, handled)
+        failed = next(iter(again), None)
         if failed is not None:
             await self._failed(failed, error)
 

@@ -163,7 +163,7 @@ class Fanout:
     async def _push_together(self, group: list[tuple[LoggedEvent, Ids]]) -> None:
         done, now_ms = self._done, self._clock.now_ms()
         ids = [logged.event.tweet for logged, _ in group]
-        if len(group) == 1 or any(map(ge, ids, ids[1:])):
+        if len(group) < 2 or any(map(ge, ids, ids[1:])):
             for logged, readers in group:
                 outcomes = await self._stores.timelines.push(_entry(logged.event.tweet, logged.event.ref), readers, now_ms)
                 self._account_outcomes(done, logged.event, 0, outcomes[0, :-1], last=True)

@@ -18,7 +18,7 @@ from twit.core.errors import StoreCorrupt, StoreDown, StoreError, StoreFull
 from twit.core.fanout import Fanout
 from twit.core.ids import TweetIds
 from twit.core.limits import DAY_MS
-from twit.core.model import Event, EventKind
+from twit.core.model import Event, EventKind, NewFollow
 from twit.core.stores.embedded.ring_file import H_BOOT, H_CLEAN
 from twit.core.workers import GROUPS
 from twit.ops.events import RetryParked
@@ -421,6 +421,33 @@ async def test_poison_work_is_parked_as_the_event_that_caused_it(open_twit, monk
     assert [await home(twit, reader) for reader in readers] == [[tweet.tweet_id]] * 3
     (batches,) = await twit.stores.work.deliveries([tweet.tweet_id])
     assert [(one.batch, one.attempted, one.last) for one in batches] == [(0, 1, False), (1, 1, False), (2, 1, True)]
+
+
+@pytest.mark.parametrize("failing", [1, 2, 3])
+async def test_what_fails_after_it_was_delivered_is_accounted_for_once_however_it_is_delivered_then(open_twit, monkeypatch, failing):
+    """A small author becomes a large one between two attempts: the account of the first must not stand beside that of the second."""
+    twit = await open_twit(fanout_batch=1)
+    ada, bob, cleo = await make_users(twit, "ada bob cleo")
+    await make_friends(twit, (bob, ada))
+    push, calls = Fanout._push_together, 0
+
+    async def failing_once(fanout, group):
+        nonlocal calls
+        await push(fanout, group)
+        calls += 1
+        if calls == failing:
+            await twit.stores.graph.follow([NewFollow(follower=cleo, followee=ada, merged=True)], 10)
+            await twit.stores.graph.carry([(cleo, ada)])
+            raise ZeroDivisionError("of a bug")
+
+    monkeypatch.setattr(Fanout, "_push_together", failing_once)
+    tweets = [(await twit.post(ada, f"{number}")).tweet_id for number in range(4)]
+    await settle(twit)
+    assert calls >= failing
+    for batches in await twit.stores.work.deliveries(tweets):
+        assert [one.batch for one in batches] == list(range(len(batches)))
+        assert [one.last for one in batches] == [False] * (len(batches) - 1) + [True]
+    assert await home(twit, bob) == tweets[::-1]
 
 
 async def test_an_event_that_cannot_be_read_stops_whoever_needs_it_and_is_never_passed_over(twit):
