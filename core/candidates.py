@@ -36,6 +36,7 @@ class Candidates:
         self.calls = 0
         self.merged_authors = 0
         self.outside: set[int] = set()  # what the last run had from elsewhere than the row
+        self.from_row: Row | None = None  # the row as it was opened, while nothing else but pulled lists was needed
         self.in_row: list[int] = []  # what the last run had from the row
         self.only_originals = False  # the last run is all from the row, and holds no retweets
 
@@ -43,7 +44,7 @@ class Candidates:
         """Get the row, rebuilt where it was lost."""
         found = await rows.find(self._viewer.user_id, 0 if self.before == TOP else self.before, want)
         self.how, self.calls = found.how, found.calls
-        self._row = found.row
+        self._row = self.from_row = found.row
         self._uncached = found.row is None
         if found.row is not None:
             self.complete_back_to = found.row.complete_back_to
@@ -62,7 +63,7 @@ class Candidates:
 
     async def again(self, before: int, want: int, now_ms: int) -> list[int]:
         """Walk the last run once more, from `before`, after the row was given what it lacked."""
-        self.before, self.ended = before, False
+        self.before, self.ended, self.from_row = before, False, None
         return await self.run(want, now_ms)
 
     def sources(self, tweet_id: int) -> tuple[Source, ...]:
@@ -96,6 +97,8 @@ class Candidates:
         if row.state is not RowState.COMPLETE:
             self._uncached = True
             return None
+        if self.from_row is not None and (row.mark, row.complete_back_to) != (self.from_row.mark, self.complete_back_to):
+            self.from_row = None  # the page is of two moments
         self.complete_back_to = row.complete_back_to
         return row
 
@@ -151,6 +154,7 @@ class Candidates:
     async def _from_truth(self, want: int) -> list[int]:
         """The next run from the timelines of everybody followed (rule 10)."""
         authors = sorted(self._viewer.circle)
+        self.from_row = None
         self.merged_authors = len(authors)
         each = min(want, max(16, 4 * want // len(authors)))
         cut, found = await self._deeper(authors, 0, each)

@@ -228,6 +228,10 @@ class Timelines(Protocol):
         """Every entry of the row as it is stored: in the store's own order, repetitions and all; none where it is absent.
         For audits, which `read` could hide a fault from."""
 
+    def unchanged(self, reader: int, row: Row, now_ms: int) -> bool:
+        """Whether the complete row that `read` answered with would be answered again: nothing came in, went out or was cut
+        off since. Never waits: a store that would have to ask says False."""
+
     async def begin(self, readers: Sequence[int], now_ms: int) -> list[Mark]:
         """Make rows empty, building and touched, so that pushes reach them from here on. A row already building is begun
         anew, which fences off its former builder."""

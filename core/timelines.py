@@ -25,6 +25,7 @@ from .rebuild import Truth
 from .rows import Rows
 from .sieve import Sieve, repeated
 from .sight import Sight
+from .standing import StandingPages
 from .visibility import Viewer
 
 HOME, USER = "h", "u"  # kinds of cursors
@@ -106,6 +107,7 @@ class HomeTimelines:
         self._limits = limits
         self._clock = clock
         self._sieve = Sieve(caches)
+        self._standing = StandingPages(stores.timelines, caches, limits)
         self.rows = Rows(stores, limits, clock, chance, truth)
 
     async def home(
@@ -119,6 +121,10 @@ class HomeTimelines:
         if reader not in self._caches.plain:
             await self._check_reader(reader)
         viewer = await self._caches.viewer(reader)
+        first = not cursor and not explain
+        if first and (standing := self._standing.get(viewer, limit, bare=bare, now_ms=self._clock.now_ms())) is not None:
+            return standing
+        moment = self._caches.moment
         walk = _Walk(limit, limits.retweet_dedupe_window, limits.scan_max)
         candidates = Candidates(self._stores, limits, self._caches, viewer, before)
         notes = _Notes(self._clock, self._caches.loads) if explain else None
@@ -132,7 +138,10 @@ class HomeTimelines:
             complete_back_to=candidates.complete_back_to,
         )
         if notes is None:
-            return HomePage(page=page)
+            home = HomePage(page=page)
+            if first and candidates.from_row is not None and moment == self._caches.moment:
+                self._standing.keep(viewer, limit, home, candidates.from_row, bare=bare)
+            return home
         return HomePage(page=page, explanation=notes.explanation(page, walk, candidates, viewer, self._caches.loads))
 
     async def user(self, viewer_id: int, user_id: int, cursor: str = "", limit: int | None = None) -> TweetPage:

@@ -17,7 +17,7 @@ READS = {
     "relations": {"blocks", "related_page", "requests_page", "request", "request_between"},
     "tweets": {"get", "by_authors", "in_conversation", "replies", "repeated", "retweets", "retweet_ids"},
     "engagement": {"likers_page", "liked", "recent_likes", "counts"},
-    "timelines": {"read", "raw", "mark", "residents"},
+    "timelines": {"read", "unchanged", "raw", "mark", "residents"},
     "modes": {"get", "pulled"},
     "log": {"moved", "read", "tail", "offset", "wait", "lag"},
     "work": {"pending", "deliveries", "parked"},

@@ -502,3 +502,34 @@ async def test_an_entry_pushed_again_among_many_is_a_duplicate(stores):
     found = await stores.timelines.push_each(each, [readers(1, 2), readers(1, 3), readers(1, 2, 3)], NOW)
     assert found.tolist() == [Push.STORED, Push.STORED, Push.DUPLICATE, Push.STORED, Push.STORED, Push.STORED, Push.STORED]
     assert [(await stores.timelines.raw(one))[:, 0].tolist() for one in (1, 2, 3)] == [[30, 20, 10], [90, 30, 10], [30, 20]]
+
+
+@pytest.mark.parametrize("change", ["none", "push", "late", "refused", "remove", "drop", "begin", "replace", "floor", "lapse", "touch"])
+async def test_a_row_is_unchanged_only_where_it_would_be_read_the_same(stores, limits, change):
+    timelines, one = stores.timelines, readers(1)
+    await timelines.open_empty(one, NOW)
+    await timelines.push(entries(90, 80, 70), one, NOW)
+    row = await timelines.read(1, 0, 50, NOW)
+    now = NOW
+    if change == "push":
+        await timelines.push(entries(100), one, NOW)
+    elif change == "late":
+        await timelines.push(entries(75), one, NOW)
+    elif change == "refused":
+        await timelines.push(entries(80), one, NOW)  # a duplicate
+    elif change == "remove":
+        await timelines.remove((80,), one)
+    elif change == "drop":
+        await timelines.drop((1,))
+    elif change == "begin":
+        await timelines.begin((1,), NOW)
+    elif change == "replace":
+        [mark] = await timelines.mark((1,), NOW)
+        await timelines.replace(1, entries(90, 80), 0, mark, NOW)
+    elif change == "floor":
+        await timelines.push(entries(100), one, NOW, floor=75)
+    elif change == "lapse":
+        now = NOW + limits.inactive_after_ms + 1
+    elif change == "touch":
+        await timelines.touch(one, NOW + 1)
+    assert timelines.unchanged(1, row, now) == (change in {"none", "refused", "touch"})

@@ -266,6 +266,9 @@ class RingTimelines:
         finally:
             self._file.unlock()
 
+    def unchanged(self, reader: int, row: Row, now_ms: int) -> bool:
+        return STORES_SEEN_IN_ORDER and not self._file.closed and self._windows.unchanged(reader, row, self._cutoff(now_ms))
+
     async def raw(self, reader: int) -> Entries:
         await self._file.lock()
         try:

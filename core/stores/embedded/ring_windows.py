@@ -51,11 +51,8 @@ class Windows:
         if seen < cutoff or owner != reader:
             return ABSENT_ROW
         words, places, base = self._ring_words, self._places, row * self._places
-        first = 0
-        if end > self._shown:
-            first = end - self._shown
-            lost, oldest = words[(base + end % places) << 1], words[(base + first % places) << 1]
-            floor = max(floor, lost + 1 if lost < oldest else oldest)
+        first = max(0, end - self._shown)
+        floor = self._floor(base, end, floor)
         high = end if before == 0 else self._above(base, first, end, before)
         low = max(first, high - limit)
         if low < high and words[(base + low % places) << 1] < floor:
@@ -66,6 +63,25 @@ class Windows:
             return None
         state = BUILDING if building else COMPLETE
         return Row(state, floor, entries, more, Mark(epoch, end), seen - 1, max(0, building - 1))
+
+    def unchanged(self, reader: int, read: Row, cutoff: int) -> bool:
+        """Whether the head still says what it said when this complete row was read."""
+        row = self._row(reader)
+        start = PAGE_WORDS + row * HEAD_WORDS
+        seen, end, _, floor, epoch, owner, building, _ = self._head_words[start : start + HEAD_WORDS]
+        if seen == BUSY or seen < cutoff or owner != reader or building:
+            return False
+        if end != read.mark.arrivals or epoch != read.mark.epoch:
+            return False
+        return bool(self._floor(row * self._places, end, floor) == read.complete_back_to)
+
+    def _floor(self, base: int, end: int, floor: int) -> int:
+        """`complete_back_to`: what the head says, or just above what an entry at the end pushed out."""
+        if end <= self._shown:
+            return floor
+        words, places = self._ring_words, self._places
+        lost, oldest = words[(base + end % places) << 1], words[(base + (end - self._shown) % places) << 1]
+        return max(floor, lost + 1 if lost < oldest else oldest)
 
     def _above(self, base: int, low: int, high: int, tweet: int) -> int:
         """The first position in [low, high) whose id is at least `tweet`."""
