@@ -8,18 +8,8 @@ from typing import Any, cast
 import msgspec
 
 from ..core.gateway.encode import shown_out, user_out
-from ..core.model import (
-    Explanation,
-    FollowRequest,
-    Thread,
-    Tweet,
-    TweetCounts,
-    TweetPage,
-    TweetView,
-    Unavailable,
-    User,
-    UserCounts,
-)
+from ..core.model import FollowRequest, Tweet, TweetCounts, User, UserCounts
+from ..core.shown import Explanation, Thread, TweetPage, TweetView, Unavailable
 from .output import Sheet, shown
 
 ONE = {"likes": "like", "retweets": "retweet", "replies": "reply", "quotes": "quote"}

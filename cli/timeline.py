@@ -11,7 +11,7 @@ from .command import command
 from .invocation import current, terminal
 
 if TYPE_CHECKING:
-    from ..core.model import Explanation, Thread, TweetPage, TweetView, Unavailable
+    from ..core.shown import Explanation, Thread, TweetPage, TweetView, Unavailable
     from .contexts import World
 
     Views = list[TweetView | Unavailable]

@@ -12,7 +12,8 @@ from .command import Command, command
 from .invocation import current, terminal
 
 if TYPE_CHECKING:
-    from ..core.model import TweetView, User
+    from ..core.model import User
+    from ..core.shown import TweetView
     from .contexts import World
 
 T = TypeVar("T")

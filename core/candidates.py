@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 from .caches import Caches
 from .limits import Limits
-from .model import Row, RowState, Source
+from .model import Row, RowState
 from .ports import Stores
 from .rows import Rows
+from .shown import Source
 from .visibility import Viewer
 
 TOP = (1 << 63) - 1

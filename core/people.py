@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from . import cursors
 from .caches import Caches
 from .limits import Limits
-from .model import AccountStatus, Edge, Page, User
+from .model import AccountStatus, Edge, User
 from .pages import checked_limit, filled
+from .shown import Page
 from .visibility import Viewer
 
 

@@ -14,22 +14,10 @@ import msgspec
 from .accounts import AccountCommands
 from .caches import Caches
 from .limits import Limits
-from .model import (
-    Follow,
-    FollowRequest,
-    HomePage,
-    Page,
-    Relation,
-    Thread,
-    Tweet,
-    TweetPage,
-    TweetView,
-    Unavailable,
-    User,
-    UserCounts,
-)
+from .model import FollowRequest, Relation, Tweet, User, UserCounts
 from .ports import Stores
 from .rebuild import Truth
+from .shown import Follow, HomePage, Page, Thread, TweetPage, TweetView, Unavailable
 from .social import SocialCommands
 from .threads import Threads
 from .timelines import HomeTimelines

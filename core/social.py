@@ -13,10 +13,11 @@ from .caches import Caches
 from .clock import Clock
 from .errors import Conflict, Forbidden, Invalid, NotFound
 from .limits import Limits
-from .model import AccountStatus, Event, EventKind, Follow, FollowRequest, FollowStatus, NewFollow, Page, Relation, User
+from .model import AccountStatus, Event, EventKind, FollowRequest, FollowStatus, NewFollow, Relation, User
 from .pages import checked_limit, filled
 from .people import anyone, knows_of, people_page
 from .ports import Stores
+from .shown import Follow, Page
 from .visibility import sees_author
 
 _SET = {Relation.BLOCK: EventKind.BLOCKED, Relation.MUTE: EventKind.MUTED}

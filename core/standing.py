@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from .caches import Caches
 from .limits import Limits
-from .model import EventKind, HomePage, LoggedEvent, Row
+from .model import EventKind, LoggedEvent, Row
 from .ports import Timelines
 from .recent import Recent
+from .shown import HomePage
 from .visibility import Viewer
 
 _SIGHT = frozenset((

@@ -8,10 +8,11 @@ from . import cursors
 from .caches import Caches
 from .errors import NotFound
 from .limits import Limits
-from .model import Edge, Page, Thread, Tweet, TweetPage, TweetView, Unavailable
+from .model import Edge, Tweet
 from .pages import checked_limit, filled
 from .people import people_page
 from .ports import Stores
+from .shown import Page, Thread, TweetPage, TweetView, Unavailable
 from .sight import Sight
 from .views import Views
 from .visibility import sees_author

@@ -18,11 +18,12 @@ from .clock import Clock
 from .entropy import Chance
 from .errors import NotFound
 from .limits import Limits
-from .model import AccountStatus, Explained, Explanation, HomePage, Source, Tweet, TweetPage
+from .model import AccountStatus, Tweet
 from .pages import checked_limit, filled
 from .ports import Stores
 from .rebuild import Truth
 from .rows import Rows
+from .shown import Explained, Explanation, HomePage, Source, TweetPage
 from .sieve import Sieve, repeated
 from .sight import Sight
 from .standing import StandingPages

@@ -12,8 +12,9 @@ import msgspec
 
 from .caches import Caches
 from .limits import Limits
-from .model import Tweet, TweetCounts, TweetView, Unavailable
+from .model import Tweet, TweetCounts
 from .ports import Stores
+from .shown import TweetView, Unavailable
 from .sight import Sight
 from .visibility import Viewer
 

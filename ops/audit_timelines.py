@@ -27,9 +27,10 @@ from ..core.clock import Clock
 from ..core.errors import Forbidden
 from ..core.ids import id_at
 from ..core.limits import Limits
-from ..core.model import Row, RowState, TweetPage
+from ..core.model import Row, RowState
 from ..core.ports import Stores
 from ..core.rebuild import Truth
+from ..core.shown import TweetPage
 from ..core.timelines import HomeTimelines
 from .naive import Eyes, Facts, eyes_of, naive_home
 from .pending import Pending

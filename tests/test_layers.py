@@ -50,7 +50,7 @@ def imports(name: str, tree: ast.Module) -> Iterator[tuple[str, bool]]:
             yield node.module or "", False
 
 
-@pytest.mark.parametrize(("name", "tree"), sources(), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(("name", "tree"), list(sources()), ids=lambda value: value if isinstance(value, str) else "")
 def test_imports_follow_the_map(name, tree):
     layer = name.split("/")[0]
     for dotted, ours in imports(name, tree):

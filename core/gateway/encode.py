@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from ..model import Tweet, TweetView, Unavailable, User, UserCounts
+from ..model import Tweet, User, UserCounts
+from ..shown import TweetView, Unavailable
 
 IdText = Annotated[str, Meta(pattern="^[1-9][0-9]{0,18}$", description="a decimal id")]
 Time = Annotated[datetime, Meta(description="RFC 3339, UTC")]

@@ -13,8 +13,9 @@ from itertools import pairwise
 
 from ..caches import Caches
 from ..clock import Clock
-from ..model import EventKind, LoggedEvent, Tweet, TweetView, Unavailable
+from ..model import EventKind, LoggedEvent, Tweet
 from ..service import Twit
+from ..shown import TweetView, Unavailable
 from ..visibility import Viewer, sees_tweet
 from .encode import chain, encoded, flagged_in, spliced
 from .kept import Generation, Quoting, add

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from ..model import TweetPage
+from ..shown import TweetPage
 from .encode import TweetOut
 from .exchange import Answer
 from .site import Site

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from ..model import Follow, Page, Relation
+from ..model import Relation
+from ..shown import Follow, Page
 from .bodies import parse
 from .encode import UserOut, user_out
 from .exchange import Answer, Call

@@ -8,7 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from ..errors import Invalid, NotFound
-from ..model import Tweet, TweetView, Unavailable
+from ..model import Tweet
+from ..shown import TweetView, Unavailable
 from .bodies import parse
 from .encode import Child, TweetOut, encoded, shown_out, tweet_out
 from .exchange import API_TWEETS, Answer, Call

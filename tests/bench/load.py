@@ -34,8 +34,10 @@ class Tally:
         self.broken = 0
         self.bytes = 0
         self.on = False
+        self.answered = 0  # outside the window too: what the server's CPU time went into
 
     def add(self, due: float, status: int, size: int) -> None:
+        self.answered += 1
         if self.on:
             self.latencies_us.append((time.perf_counter() - due) * 1e6)
             self.statuses[status] = self.statuses.get(status, 0) + 1
@@ -47,7 +49,7 @@ class Tally:
         at = {f"p{p:g}_ms": round(ranked[min(count - 1, int(count * p / 100))] / 1e3, 3) for p in PERCENTILES} if count else {}
         good = sum(n for status, n in self.statuses.items() if 200 <= status < 300)
         return {
-            "requests": count, "seconds": round(seconds, 3), "rate": round(count / seconds, 1),
+            "requests": count, "answered": self.answered, "seconds": round(seconds, 3), "rate": round(count / seconds, 1),
             "good_rate": round(good / seconds, 1), "errors": count - good + self.broken, "broken": self.broken,
             "statuses": {str(status): n for status, n in sorted(self.statuses.items())}, "bytes": self.bytes, **at,
             "mean_ms": round(sum(ranked) / count / 1e3, 3) if count else None,

@@ -9,7 +9,8 @@ import pytest
 from builders import home, make_friends, make_users, settle
 
 from twit.core.errors import StoreDown
-from twit.core.model import EventKind, FanoutMode, Source
+from twit.core.model import EventKind, FanoutMode
+from twit.core.shown import Source
 from twit.core.workers import Workers
 
 

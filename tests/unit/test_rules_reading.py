@@ -8,7 +8,7 @@ import pytest
 from builders import home, make_friends, make_users, settle
 
 from twit.core.errors import BadCursor, Invalid, NotFound
-from twit.core.model import Source
+from twit.core.shown import Source
 
 
 async def post_many(twit, author, count, clock=None):

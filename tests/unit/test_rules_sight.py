@@ -7,7 +7,7 @@ import pytest
 from builders import home, make_friends, make_user, make_users, settle
 
 from twit.core.errors import NotFound
-from twit.core.model import Source, Unavailable
+from twit.core.shown import Source, Unavailable
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import pytest
 from builders import home, make_friends, make_user, make_users, settle
 
 from twit.core.errors import BadCursor, Conflict, Forbidden, Invalid, NotFound
-from twit.core.model import Follow, Relation
+from twit.core.model import Relation
+from twit.core.shown import Follow
 
 
 async def names(asked, **more):

@@ -6,7 +6,7 @@ import pytest
 from builders import make_friends, make_user, make_users
 
 from twit.core.errors import BadCursor, Invalid, NotFound
-from twit.core.model import Unavailable
+from twit.core.shown import Unavailable
 
 
 async def chain(twit, *authors):

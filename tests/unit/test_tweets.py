@@ -9,7 +9,8 @@ import pytest
 from builders import home, make_friends, make_user, make_users, settle
 
 from twit.core.errors import Conflict, Forbidden, Invalid, NotFound, StoreDown
-from twit.core.model import EventKind, TweetCounts, Unavailable
+from twit.core.model import EventKind, TweetCounts
+from twit.core.shown import Unavailable
 
 
 async def counts(twit, tweet_id):
