@@ -49,6 +49,7 @@ def test_a_full_file_system_is_told_and_nothing_acknowledged_is_lost(tmp_path):
     if how == "mount":
         assert {code for _, code, _ in came["errors"]} == {"STORE_FULL"}
         assert "MiB are free" in came["health"]["disk"]
-        assert all(said.startswith("StoreFull") for said in came["states"].values()), came["states"]
+        # a group that had nothing to record when the disk filled up has met no fault
+        assert all(said == "ok" or said.startswith("StoreFull") for said in came["states"].values()), came["states"]
         assert [code for code, _ in came["commands"]] == [5, 5]
         assert all("STORE_FULL" in said and "Traceback" not in said for _, said in came["commands"])
