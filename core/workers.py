@@ -168,7 +168,7 @@ class Workers:
         try:
             await waiting
         except asyncio.CancelledError:
-            if not stopped.done():
+            if not stopped.done() or stopped.cancelled():  # a loop that ends cancels both, and neither was told to stop
                 waiting.cancel()
                 raise
         finally:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from builders import home, make_friends, make_user, make_users, settle
+from builders import NOON_MS, build_twit, home, make_friends, make_user, make_users, settle
 
+from twit.core.clock import ManualClock
 from twit.core.consumer import BACKLOG_MS, IN_A_ROW
 from twit.core.errors import StoreDown, StoreFull
 from twit.core.model import AccountStatus, EventKind
@@ -329,3 +330,13 @@ async def test_the_consumers_delete_accounts_whose_grace_is_over(twit, clock):
     stop.set()
     await running
     assert (await twit.stores.accounts.get([user]))[0].status is AccountStatus.DELETED
+
+
+def test_a_loop_that_ends_with_consumers_running_ends(tmp_path):
+    async def left_running():
+        twit = await build_twit(tmp_path, ManualClock(NOON_MS))
+        consumers = asyncio.ensure_future(twit.workers.run(GROUPS, asyncio.Event()))
+        await asyncio.sleep(0.05)
+        return consumers
+
+    assert asyncio.run(left_running()).cancelled()
