@@ -13,6 +13,7 @@ from .world import LOGINS, PEOPLE, STAR, World, draw
 
 PASSWORD = "demo-password"  # noqa: S105 - printed at start: these three accounts are there to be used
 SEED = 7
+SHOWN = 50
 BIO = "A generated person, followed by fifteen thousand others."  # written last: the mark of a whole world
 
 
@@ -42,8 +43,14 @@ async def seed_demo(twit: Twit, now_ms: int, seed: int = SEED) -> Seeded:
             "an earlier start was stopped while it made the demo world", meaning="half a world is worth nothing to you",
             try_="delete the data directory and start again",
         )
-    newest = await twit.user_timeline(0, STAR, limit=1)
-    return Seeded(LOGINS[1], PASSWORD, newest.tweets[0].tweet_id if newest.tweets else 0, PEOPLE, fresh=not count)
+    return Seeded(LOGINS[1], PASSWORD, await _talked_about(twit), PEOPLE, fresh=not count)
+
+
+async def _talked_about(twit: Twit) -> int:
+    """Of the star's newest, the one with most replies: its thread is worth showing. 0 where somebody deleted them all."""
+    newest = [tweet.tweet_id for tweet in (await twit.user_timeline(0, STAR, limit=SHOWN)).tweets if not tweet.retweet_of]
+    counts = await twit.stores.engagement.counts(newest)
+    return max(zip(newest, counts, strict=True), key=lambda one: one[1].replies, default=(0, None))[0]
 
 
 async def _store(twit: Twit, world: World, now_ms: int) -> None:
