@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import neg
 
 import msgspec
@@ -58,7 +58,7 @@ class Caches:
         self.plain: set[int] = set()  # people known to be active and public
         self.odd: set[int] = set()  # people known or suspected to be otherwise; every author in `facts` is in one of the two
         self._ids: dict[int, int] = {}  # the one object for each user id in `facts` and the viewers' circles
-        self.pulled_modes: dict[int, AuthorMode] | None = None
+        self.pulled_modes: Mapping[int, AuthorMode] | None = None
         self._viewer_loaded_ms: dict[int, int] = {}  # of viewers with unmerged follows
         self._loading: dict[int, tuple[int, asyncio.Future[Viewer | None]]] = {}
         self.loads = 0  # store calls made to fill
@@ -169,7 +169,7 @@ class Caches:
             if viewer is not None:
                 return viewer
 
-    async def pulled(self) -> dict[int, AuthorMode]:
+    async def pulled(self) -> Mapping[int, AuthorMode]:
         """All authors that are not pushed, with their modes."""
         if self.pulled_modes is None:
             moment = self.moment

@@ -45,6 +45,7 @@ class Coherence:
         self._subscribers: list[Callable[[LoggedEvent], None]] = []
         self._on_reset: list[Callable[[], None]] = []
         self._followed_us = clock.monotonic_us()
+        self._turn = log.turn()
         self.position = -1  # not started
         self.moment = 0
 
@@ -55,7 +56,7 @@ class Coherence:
 
     def behind(self) -> bool:
         """Whether there is something to follow: the position moves only when everything is applied."""
-        return self.position < 0 or self._log.moved(self.position)
+        return self.position < 0 or self._log.turn() != self._turn or self._log.moved(self.position)
 
     async def follow(self) -> None:
         """Come up to the log's end as it was when this was called."""
@@ -64,6 +65,8 @@ class Coherence:
                 await self._jump()
             elif self._clock.monotonic_us() - self._followed_us > self._stale_after_us:
                 await self._jump()  # events may have been dropped from the log meanwhile
+            elif self._log.turn() != self._turn:
+                self._forget()
             while self._log.moved(self.position):
                 started = self._clock.monotonic_us()
                 events = await self._log.read(self.position, READ_AT_ONCE)
@@ -79,6 +82,11 @@ class Coherence:
         """Forget everything and go on from the tail."""
         self.position = await self._log.tail()
         self._followed_us = self._clock.monotonic_us()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Everything that was read is of an earlier turn."""
+        self._turn = self._log.turn()
         self.moment += 1
         self._caches.clear()
         for reset in self._on_reset:

@@ -6,7 +6,7 @@ Nothing here decides who sees a tweet: replies and retweets are stored for all f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import ge
 from typing import TYPE_CHECKING
 
@@ -54,7 +54,7 @@ class Fanout:
         self._readers: dict[int, tuple[Ids, bool]] = {}  # of this batch's authors: read after their tweets were durable
         self._pending: dict[int, Work] = {}
         self._parents: dict[int, Ids] = {}  # followers, sorted, of the authors of unfinished parents
-        self._modes: dict[int, AuthorMode] = {}
+        self._modes: Mapping[int, AuthorMode] = {}
         self._deleted: set[int] = set()  # tweets that this batch deletes
         self._gone: set[int] = set()  # deleted accounts among this batch's authors
         self._group: list[tuple[LoggedEvent, Ids]] = []  # tweets and readers that are pushed together

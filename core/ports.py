@@ -12,7 +12,7 @@ Rules that hold for all of them, and that `tests/contract/` checks for every sto
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from .model import (
@@ -269,8 +269,8 @@ class FanoutModes(Protocol):
     async def put(self, author: int, mode: AuthorMode, events: Sequence[Event]) -> None:
         """Set it, with its events."""
 
-    async def pulled(self) -> dict[int, AuthorMode]:
-        """All authors that are not `PUSH`."""
+    async def pulled(self) -> Mapping[int, AuthorMode]:
+        """All authors that are not `PUSH`, as of now. There may be a million of them: ask for one, do not walk over all."""
 
 
 class EventLog(Protocol):
@@ -279,6 +279,10 @@ class EventLog(Protocol):
     def moved(self, after: int) -> bool:
         """Whether there is an event with offset > `after`, appended here or by another process. Cheap enough to ask before
         each answer; `after` is the asker's own place, since several follow one log."""
+
+    def turn(self) -> int:
+        """Moves whenever a store holds something new that no event tells of, as a computed world does while its clock passes:
+        whoever keeps what he read forgets it then. 0 for ever where everything has its event. Asked before each answer."""
 
     async def append(self, events: Sequence[Event]) -> int:
         """Append events that belong to no other write; returns the last offset."""

@@ -19,7 +19,7 @@ READS = {
     "engagement": {"likers_page", "liked", "recent_likes", "counts"},
     "timelines": {"read", "unchanged", "raw", "mark", "residents"},
     "modes": {"get", "pulled"},
-    "log": {"moved", "read", "tail", "offset", "wait", "lag"},
+    "log": {"moved", "turn", "read", "tail", "offset", "wait", "lag"},
     "work": {"pending", "deliveries", "parked"},
     "leases": {"holder"},
     "tokens": {"get"},

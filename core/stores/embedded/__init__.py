@@ -6,12 +6,14 @@ service, only their data.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 from ... import ports
 from ...clock import Clock
 from ...limits import Limits
-from . import accounts, engagement, graph, log, modes, relations, tokens, tweets, work
+from . import accounts, engagement, graph, log, modes, overlay, relations, tokens, tweets, work
 from .accounts import SqliteAccounts
 from .db import Database, prepare
 from .engagement import SqliteEngagement
@@ -20,6 +22,7 @@ from .health import EmbeddedHealth
 from .leases import FileLeases
 from .log import SqliteEventLog
 from .modes import SqliteFanoutModes
+from .overlay import SqliteOverlay
 from .rates import TokenBuckets
 from .relations import SqliteRelations
 from .ring import RingTimelines, open_ring
@@ -31,11 +34,11 @@ SCHEMAS = (log, work, accounts, graph, relations, tweets, engagement, modes, tok
 
 
 class EmbeddedStores:
-    """Fulfils `ports.Stores`; made by `open_stores`, let go by `health.close`."""
+    """Fulfils `ports.Stores`; made by `open_stores`, let go by `health.close`. User ids are given from `above` + 1 on."""
 
-    def __init__(self, db: Database, ring: RingTimelines) -> None:
+    def __init__(self, db: Database, ring: RingTimelines, above: int = 0) -> None:
         self.kind = "embedded"
-        self.accounts: ports.Accounts = SqliteAccounts(db)
+        self.accounts: ports.Accounts = SqliteAccounts(db, above)
         self.graph: ports.SocialGraph = SqliteGraph(db)
         self.relations: ports.Relations = SqliteRelations(db)
         self.tweets: ports.Tweets = SqliteTweets(db)
@@ -60,11 +63,26 @@ def open_stores(
     `inline` writes on the caller's thread, with no threads at all; `durable=False` leaves flushing to the operating system.
     Raises `StoreDown` (nothing there), `StoreFull` (read-only), `StoreCorrupt` (not ours, damaged, or of a newer build).
     """
-    prepare(folder, [store.SCHEMA for store in SCHEMAS], limits.store_timeout_ms, create=create)
+    return EmbeddedStores(*_opened(folder, limits, clock, SCHEMAS, ring_folder, durable=durable, inline=inline, create=create))
+
+
+def open_overlay(
+    folder: Path, limits: Limits, clock: Clock, *, above: int, ring_folder: Path | None = None, durable: bool = True,
+    inline: bool = False,
+) -> tuple[EmbeddedStores, SqliteOverlay]:
+    """Open stores for what is added to a computed world of `above` people, and what was changed of it. As `open_stores`."""
+    db, ring = _opened(folder, limits, clock, (*SCHEMAS, overlay), ring_folder, durable=durable, inline=inline, create=True)
+    return EmbeddedStores(db, ring, above), SqliteOverlay(db)
+
+
+def _opened(
+    folder: Path, limits: Limits, clock: Clock, schemas: Sequence[ModuleType], ring_folder: Path | None, *, durable: bool,
+    inline: bool, create: bool,
+) -> tuple[Database, RingTimelines]:
+    prepare(folder, [store.SCHEMA for store in schemas], limits.store_timeout_ms, create=create)
     ring = open_ring(folder, limits, ring_folder)
     try:
-        db = Database(folder, limits, clock, durable=durable, inline=inline)
+        return Database(folder, limits, clock, durable=durable, inline=inline), ring
     except BaseException:
         ring.close()
         raise
-    return EmbeddedStores(db, ring)

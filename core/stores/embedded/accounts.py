@@ -52,13 +52,15 @@ def count(conn: sqlite3.Connection, changes: Iterable[tuple[int, int, int, int]]
 class SqliteAccounts:
     """`ports.Accounts` over two tables."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, above: int = 0) -> None:
+        """Ids are given from `above` + 1 on."""
         self._db = db
+        self._above = above
 
     async def create(self, accounts: Sequence[NewAccount]) -> list[User]:
         if not accounts:
             return []
-        return await self._db.writer.run(lambda conn: _create(conn, accounts), long=len(accounts) > LONG)
+        return await self._db.writer.run(lambda conn: _create(conn, accounts, self._above), long=len(accounts) > LONG)
 
     async def get(self, user_ids: Sequence[int]) -> list[User | None]:
         found = self._db.keyed(_PROFILES, user_ids)
@@ -76,7 +78,7 @@ class SqliteAccounts:
         return Credentials(user_id, row[0], user.status, user.deactivated_ms)
 
     async def update(self, user: User, events: Sequence[Event], *, password_hash: str | None = None) -> None:
-        await self._db.writer.run(lambda conn: _update(conn, user, events, password_hash))
+        await self._db.writer.run(lambda conn: change(conn, user, events, password_hash))
 
     async def counts(self, user_ids: Sequence[int]) -> list[UserCounts]:
         if len(user_ids) > LONG:
@@ -97,8 +99,15 @@ class SqliteAccounts:
         return int(self._db.row(_LAST)[0])
 
 
-def _create(conn: sqlite3.Connection, accounts: Sequence[NewAccount]) -> list[User]:
+def adopt(conn: sqlite3.Connection, user: User) -> None:
+    """Store an account that is known elsewhere, id and all, unless it is here already. It counts nothing and tells nobody."""
+    row = (user.user_id, user.username.lower(), user.email.lower() or None, "", _encode(user))
+    conn.execute("INSERT OR IGNORE INTO users VALUES (?, ?, ?, ?, ?)", row)
+
+
+def _create(conn: sqlite3.Connection, accounts: Sequence[NewAccount], above: int) -> list[User]:
     (last,) = conn.execute(_LAST).fetchone()
+    last = max(last, above)
     users = [
         User(user_id=user_id, username=new.username, display_name=new.display_name, email=new.email, created_ms=new.created_ms)
         for user_id, new in enumerate(accounts, last + 1)
@@ -120,7 +129,8 @@ def _create(conn: sqlite3.Connection, accounts: Sequence[NewAccount]) -> list[Us
     return users
 
 
-def _update(conn: sqlite3.Connection, user: User, events: Sequence[Event], password_hash: str | None) -> None:
+def change(conn: sqlite3.Connection, user: User, events: Sequence[Event], password_hash: str | None) -> None:
+    """See `ports.Accounts.update`."""
     row = conn.execute("SELECT password_hash, profile FROM users WHERE user_id = ?", (user.user_id,)).fetchone()
     if row is None:
         what = f"no account {user.user_id}"

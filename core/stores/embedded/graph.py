@@ -64,7 +64,7 @@ class SqliteGraph:
         return await self._db.writer.run(lambda conn: _follow(conn, follows, following_max), long=len(follows) > LONG)
 
     async def unfollow(self, pairs: Sequence[tuple[int, int]], events: Sequence[Sequence[Event]]) -> list[bool]:
-        return await self._db.writer.run(lambda conn: _unfollow(conn, pairs, events), long=len(pairs) > LONG)
+        return await self._db.writer.run(lambda conn: unfollow(conn, pairs, events), long=len(pairs) > LONG)
 
     async def following(self, users: Sequence[int]) -> list[Following]:
         return [self._following(user) for user in users]
@@ -106,7 +106,7 @@ class SqliteGraph:
 
 def _follow(conn: sqlite3.Connection, follows: Sequence[NewFollow], following_max: int) -> list[FollowOutcome]:
     fresh = _follow_fresh(conn, follows, following_max) if len(follows) >= BULK else None
-    return fresh or [_follow_one(conn, follow, following_max) for follow in follows]
+    return fresh or [follow_one(conn, follow, following_max) for follow in follows]
 
 
 def _follow_fresh(conn: sqlite3.Connection, follows: Sequence[NewFollow], following_max: int) -> list[FollowOutcome] | None:
@@ -129,7 +129,8 @@ def _follow_fresh(conn: sqlite3.Connection, follows: Sequence[NewFollow], follow
     return [FollowOutcome(FollowStatus.CREATED, sequence) for sequence in range(first, first + len(follows))]
 
 
-def _follow_one(conn: sqlite3.Connection, follow: NewFollow, following_max: int) -> FollowOutcome:
+def follow_one(conn: sqlite3.Connection, follow: NewFollow, following_max: int) -> FollowOutcome:
+    """One of `ports.SocialGraph.follow`."""
     pair = (follow.follower, follow.followee)
     stood = conn.execute("SELECT sequence, flags FROM following WHERE follower = ? AND followee = ?", pair).fetchone()
     if stood is None:
@@ -151,7 +152,8 @@ def _follow_one(conn: sqlite3.Connection, follow: NewFollow, following_max: int)
     return FollowOutcome(status, sequence)
 
 
-def _unfollow(conn: sqlite3.Connection, pairs: Sequence[tuple[int, int]], events: Sequence[Sequence[Event]]) -> list[bool]:
+def unfollow(conn: sqlite3.Connection, pairs: Sequence[tuple[int, int]], events: Sequence[Sequence[Event]]) -> list[bool]:
+    """See `ports.SocialGraph.unfollow`."""
     stood = [conn.execute("DELETE FROM following WHERE follower = ? AND followee = ?", pair).rowcount > 0 for pair in pairs]
     gone = [(pair, of_pair) for pair, of_pair, was in zip(pairs, events, stood, strict=True) if was]
     count(conn, [(follower, 0, -1, 0) for (follower, _), _ in gone])

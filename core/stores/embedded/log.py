@@ -66,6 +66,9 @@ class SqliteEventLog:
             self._version = version
         return self._tail > after
 
+    def turn(self) -> int:
+        return 0
+
     async def append(self, events: Sequence[Event]) -> int:
         return await self._db.writer.run(lambda conn: append(conn, events))
 

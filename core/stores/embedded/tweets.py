@@ -96,7 +96,7 @@ class SqliteTweets:
     async def delete(self, tweet_ids: Sequence[int], events: Sequence[Sequence[Event]]) -> list[bool]:
         if not tweet_ids:
             return []
-        return await self._db.writer.run(lambda conn: _delete(conn, tweet_ids, events), long=len(tweet_ids) > LONG)
+        return await self._db.writer.run(lambda conn: bury(conn, tweet_ids, events), long=len(tweet_ids) > LONG)
 
     async def by_authors(self, authors: Sequence[int], *, before: int = 0, after: int = 0, limit: int) -> list[Entries]:
         """All in one query, the numbers as text: for many authors 30 % cheaper than a query and its tuples for each."""
@@ -213,7 +213,13 @@ def _count(conn: sqlite3.Connection, tweets: Sequence[tuple[int, int, int, int]]
         ])
 
 
-def _delete(conn: sqlite3.Connection, tweet_ids: Sequence[int], events: Sequence[Sequence[Event]]) -> list[bool]:
+def adopt(conn: sqlite3.Connection, tweet: Tweet) -> bool:
+    """Store a tweet that is known elsewhere; false where it is here already. It counts nothing and tells nobody."""
+    return conn.execute(_INSERT, _row(tweet)).rowcount > 0
+
+
+def bury(conn: sqlite3.Connection, tweet_ids: Sequence[int], events: Sequence[Sequence[Event]]) -> list[bool]:
+    """See `ports.Tweets.delete`."""
     buried = [conn.execute(_BURY, (tweet_id,)).fetchone() for tweet_id in tweet_ids]
     changed = [one is not None for one in buried]
     if any(changed):
