@@ -6,18 +6,11 @@ the core and can be trusted; times are the business of `work.py` and `queues/`, 
 
 from __future__ import annotations
 
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 from typing import NamedTuple
 
-
-class Tier(StrEnum):
-    """Where an operation is served."""
-
-    GATEWAY = "gateway"
-    REDIS = "redis"
-    CASSANDRA = "cassandra"
-    MYSQL = "mysql"
-    KAFKA = "kafka"
+from ..core.routing import Kept
+from ..core.routing import Tier as Tier  # noqa: PLC0414 - part of what this module offers
 
 
 class Kind(IntEnum):
@@ -26,39 +19,43 @@ class Kind(IntEnum):
     HOME_IDS = 0  # timelines.read: entries of a cached row
     CELEB_LIST = 1  # newest entries of pulled authors: one call an author; entries
     HYDRATE = 2  # tweets.get: tweets
-    USERS = 3  # accounts.get: users
+    USERS = 3  # accounts.get, accounts.counts: users
     TWEET_COUNTS = 4  # engagement.counts: tweets
     FOLLOWING = 5  # graph.following: followees
-    VIEWER = 6  # relations.blocks, engagement.liked, tweets.retweet_ids: answers
+    VIEWER = 6  # relations.blocks, engagement.recent_likes and liked, tweets.retweet_ids, one's own list: answers
     PUSH = 7  # timelines.push: readers, attempted
     FOLLOWERS_PAGE = 8  # graph.followers: followers
-    REBUILD_READ = 9  # tweets.by_authors for a rebuild: one call a followee; entries
-    REBUILD_WRITE = 10  # timelines.replace: entries
+    REBUILD_READ = 9  # tweets.by_authors for a rebuild or below a row: one call an author; entries
+    REBUILD_WRITE = 10  # timelines.begin and replace: entries
     PUT_TWEET = 11  # tweets.put: tweets, each with its events
     LIKE = 12  # engagement.like: rows
-    COUNT = 13  # increments of a counter: one a like, retweet or reply
+    COUNT = 13  # increments of a counter: one a like, retweet, reply or quote
     EVENT = 14  # events appended to the log
     REQUEST = 15  # requests at the gateway: answers; bytes of their bodies
+    HYDRATE_MISS = 16  # the part of HYDRATE that the tweet cache does not hold: tweets
 
 
-TIER_OF = {
-    Kind.HOME_IDS: Tier.REDIS,
-    Kind.CELEB_LIST: Tier.REDIS,
-    Kind.HYDRATE: Tier.REDIS,  # what the tweet cache misses goes to Cassandra: `day` splits it by the hit ratio
-    Kind.USERS: Tier.REDIS,
-    Kind.TWEET_COUNTS: Tier.REDIS,
-    Kind.FOLLOWING: Tier.REDIS,
-    Kind.VIEWER: Tier.REDIS,
-    Kind.PUSH: Tier.REDIS,
-    Kind.FOLLOWERS_PAGE: Tier.MYSQL,
-    Kind.REBUILD_READ: Tier.CASSANDRA,
-    Kind.REBUILD_WRITE: Tier.REDIS,
-    Kind.PUT_TWEET: Tier.CASSANDRA,
-    Kind.LIKE: Tier.CASSANDRA,
-    Kind.COUNT: Tier.CASSANDRA,
-    Kind.EVENT: Tier.KAFKA,
-    Kind.REQUEST: Tier.GATEWAY,
+KEPT_OF = {
+    Kind.HOME_IDS: Kept.HOME_ROW,
+    Kind.CELEB_LIST: Kept.AUTHOR_LIST,
+    Kind.HYDRATE: Kept.HOT_TWEET,
+    Kind.USERS: Kept.PROFILE,
+    Kind.TWEET_COUNTS: Kept.TWEET_COUNTS,
+    Kind.FOLLOWING: Kept.FOLLOWING_SET,
+    Kind.VIEWER: Kept.VIEWER,
+    Kind.PUSH: Kept.HOME_ROW,
+    Kind.FOLLOWERS_PAGE: Kept.FOLLOWERS,
+    Kind.REBUILD_READ: Kept.USER_TWEETS,
+    Kind.REBUILD_WRITE: Kept.HOME_ROW,
+    Kind.PUT_TWEET: Kept.TWEET,
+    Kind.LIKE: Kept.LIKES,
+    Kind.COUNT: Kept.LIVE_COUNTS,
+    Kind.EVENT: Kept.EVENTS,
+    Kind.REQUEST: Kept.CONNECTION,
+    Kind.HYDRATE_MISS: Kept.TWEET,
 }
+
+TIER_OF = {kind: kept.tier for kind, kept in KEPT_OF.items()}
 
 
 class Counts(NamedTuple):
