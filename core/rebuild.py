@@ -77,8 +77,6 @@ class Truth:
 
 def _pushed(reader: int, followees: Sequence[int], modes: Mapping[int, AuthorMode]) -> list[int]:
     """Whose tweets lie in the reader's row: his own, and those of followees who are not only pulled."""
-    if not modes:
-        return [reader, *followees]
     pulled = {author for author in followees if author in modes and modes[author].mode is FanoutMode.PULL}
     return [reader, *(author for author in followees if author not in pulled)]
 

@@ -38,6 +38,4 @@ async def load_viewer(
 
 def pulled_of(followees: Collection[int], modes: Mapping[int, AuthorMode]) -> tuple[int, ...]:
     """Which of these are not pushed, in order of id."""
-    if len(modes) < len(followees):
-        return tuple(author for author in sorted(modes) if author in followees)
     return tuple(sorted(author for author in followees if author in modes))

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from world_bases import TabledBase
 
 from twit.core.clock import ManualClock
 from twit.core.limits import Limits
 from twit.core.ports import Stores
 from twit.core.stores.embedded import open_stores
+from twit.simulate.world.stores import open_world_stores
 
-Open = Callable[[Path, Limits, ManualClock], Stores]
+Open = Callable[[Path, Limits, ManualClock], Stores | Awaitable[Stores]]
 
 WORLDS: dict[str, Open] = {
     "embedded": lambda folder, limits, clock: open_stores(folder, limits, clock, durable=False),
     "embedded-inline": lambda folder, limits, clock: open_stores(folder, limits, clock, durable=False, inline=True),
+    "world": lambda folder, limits, clock: open_world_stores(TabledBase(), limits, clock, data=folder, inline=True),
 }
 
 
@@ -33,5 +37,6 @@ def clock() -> ManualClock:
 @pytest.fixture(params=list(WORLDS))
 async def stores(request: pytest.FixtureRequest, tmp_path: Path, limits: Limits, clock: ManualClock) -> AsyncIterator[Stores]:
     opened = WORLDS[request.param](tmp_path / "stores", limits, clock)
+    opened = await opened if inspect.isawaitable(opened) else opened
     yield opened
     await opened.health.close()

@@ -6,7 +6,7 @@ service, only their data.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -34,9 +34,10 @@ SCHEMAS = (log, work, accounts, graph, relations, tweets, engagement, modes, tok
 
 
 class EmbeddedStores:
-    """Fulfils `ports.Stores`; made by `open_stores`, let go by `health.close`. User ids are given from `above` + 1 on."""
+    """Fulfils `ports.Stores`; made by `open_stores`, let go by `health.close`. User ids are given from `above` + 1 on;
+    `turn` is the log's."""
 
-    def __init__(self, db: Database, ring: RingTimelines, above: int = 0) -> None:
+    def __init__(self, db: Database, ring: RingTimelines, above: int = 0, turn: Callable[[], int] = lambda: 0) -> None:
         self.kind = "embedded"
         self.accounts: ports.Accounts = SqliteAccounts(db, above)
         self.graph: ports.SocialGraph = SqliteGraph(db)
@@ -47,7 +48,7 @@ class EmbeddedStores:
         self.work: ports.WorkLog = SqliteWorkLog(db)
         self.tokens: ports.Tokens = SqliteTokens(db)
         self.leases: ports.Leases = FileLeases(db.folder)
-        self.log: ports.EventLog = SqliteEventLog(db)
+        self.log: ports.EventLog = SqliteEventLog(db, turn)
         self.rates: ports.RateLimits = TokenBuckets()
         self.timelines: ports.Timelines = ring
         self.health: ports.Health = EmbeddedHealth(db, (ring.close,))
@@ -67,12 +68,14 @@ def open_stores(
 
 
 def open_overlay(
-    folder: Path, limits: Limits, clock: Clock, *, above: int, ring_folder: Path | None = None, durable: bool = True,
-    inline: bool = False,
+    folder: Path, limits: Limits, clock: Clock, *, above: int, turn: Callable[[], int], ring_folder: Path | None = None,
+    durable: bool = True, inline: bool = False,
 ) -> tuple[EmbeddedStores, SqliteOverlay]:
-    """Open stores for what is added to a computed world of `above` people, and what was changed of it. As `open_stores`."""
+    """Open stores for what is added to a computed world of `above` people, and what was changed of it. As `open_stores`.
+
+    `turn` is `ports.EventLog.turn`."""
     db, ring = _opened(folder, limits, clock, (*SCHEMAS, overlay), ring_folder, durable=durable, inline=inline, create=True)
-    return EmbeddedStores(db, ring, above), SqliteOverlay(db)
+    return EmbeddedStores(db, ring, above, turn), SqliteOverlay(db)
 
 
 def _opened(

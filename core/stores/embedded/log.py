@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import takewhile
 
@@ -50,7 +50,8 @@ def append(conn: sqlite3.Connection, events: Sequence[Event]) -> int:
 class SqliteEventLog:
     """`ports.EventLog` over the table."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, turn: Callable[[], int] = lambda: 0) -> None:
+        self.turn = turn
         self._db = db
         self._leases = FileLeases(db.folder)
         self._version = -1
@@ -65,9 +66,6 @@ class SqliteEventLog:
             (self._tail,) = self._db.row(_LAST)
             self._version = version
         return self._tail > after
-
-    def turn(self) -> int:
-        return 0
 
     async def append(self, events: Sequence[Event]) -> int:
         return await self._db.writer.run(lambda conn: append(conn, events))

@@ -1,0 +1,90 @@
+"""Opens the world's stores: each is the population's answer, overlaid with what was stored since."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from ...core import ports
+from ...core.clock import Clock
+from ...core.limits import Limits
+from ...core.stores.embedded import EmbeddedStores, open_overlay
+from ...core.stores.embedded.overlay import SqliteOverlay
+from .accounts import WorldAccounts
+from .base import Base
+from .engagement import WorldEngagement
+from .graph import WorldGraph
+from .modes import WorldModes
+from .timelines import WorldTimelines
+from .turns import Turns
+from .tweets import WorldTweets
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+OVERLAY = "overlay"  # its folder in the data directory, which may be another world's too
+
+
+class WorldStores:
+    """Fulfils `ports.Stores`; made by `open_world_stores`, let go by `health.close`."""
+
+    def __init__(self, base: Base, added: EmbeddedStores, overlay: SqliteOverlay, turns: Turns, limits: Limits, forget: Path | None) -> None:
+        self.kind = "simulated"
+        self.accounts: ports.Accounts = WorldAccounts(base, added.accounts, overlay, turns)
+        self.graph: ports.SocialGraph = WorldGraph(base, added.graph, overlay)
+        self.relations: ports.Relations = added.relations
+        self.tweets: ports.Tweets = WorldTweets(base, added.tweets, overlay, turns)
+        self.engagement: ports.Engagement = WorldEngagement(base, added.engagement, overlay, turns)
+        self.modes: ports.FanoutModes = WorldModes(base, added.modes, overlay, limits.celebrity_followers_min)
+        self.timelines: ports.Timelines = WorldTimelines(
+            base, added.timelines, self.graph, self.modes, overlay, turns, limits
+        )
+        self.log: ports.EventLog = added.log
+        self.work: ports.WorkLog = added.work
+        self.leases: ports.Leases = added.leases
+        self.tokens: ports.Tokens = added.tokens
+        self.rates: ports.RateLimits = added.rates
+        self.health: ports.Health = WorldHealth(added.health, forget)
+
+
+class WorldHealth:
+    """`core.ports.Health`. `forget` is the folder of an overlay that was to be in memory only."""
+
+    def __init__(self, added: ports.Health, forget: Path | None) -> None:
+        self._added = added
+        self._forget = forget
+
+    async def check(self) -> dict[str, str]:
+        return await self._added.check()
+
+    async def close(self) -> None:
+        await self._added.close()
+        if self._forget is not None:
+            shutil.rmtree(self._forget, ignore_errors=True)
+
+
+async def open_world_stores(
+    base: Base, limits: Limits, clock: Clock, *, data: Path | None = None, speed: float = 1.0, inline: bool = False,
+    durable: bool = True,
+) -> WorldStores:
+    """Open the world over `base`. What is added lies in `data`, or in memory until `health.close` where that is `None`.
+
+    Raises `StoreCorrupt` where the data directory holds changes of another population, and what `open_stores` raises.
+    """
+    forget = None
+    if data is None:
+        forget = Path(tempfile.mkdtemp(prefix="twit-world-", dir=MEMORY if MEMORY.is_dir() else None))
+    turns = Turns(clock, speed)
+    try:
+        added, overlay = open_overlay(
+            forget or data / OVERLAY, limits, clock, above=base.users, turn=turns.turn, durable=durable and forget is None, inline=inline
+        )
+        try:
+            await overlay.belong_to(base.name)
+        except BaseException:
+            await added.health.close()
+            raise
+    except BaseException:
+        if forget is not None:
+            shutil.rmtree(forget, ignore_errors=True)
+        raise
+    return WorldStores(base, added, overlay, turns, limits, forget)
