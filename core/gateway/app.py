@@ -22,7 +22,7 @@ from . import docs, openapi, problems
 from .exchange import Answer, Receive, Scope, Send
 from .fragments import Fragments
 from .front import Asgi, Front
-from .gate import Gate
+from .gate import CLOSE, Gate
 from .inflight import InFlight
 from .metrics import Stats
 from .ratelimits import RateLimiter
@@ -58,7 +58,23 @@ def app_of(site: Site, entropy: Entropy, *, front: bool = True) -> Asgi:
         logging_config=None,
         debug=False,
     )
-    return Front(gate, ROUTES, litestar) if front else litestar
+    behind = _closing(site, litestar)
+    return Front(gate, ROUTES, behind) if front else behind
+
+
+def _closing(site: Site, app: Asgi) -> Asgi:
+    """Every answer of a draining gateway says that its connection closes, Litestar's own ones too."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        async def last(message: Any) -> None:
+            starts = site.draining and message["type"] == "http.response.start"
+            if starts and all(name != b"connection" for name, _ in message["headers"]):
+                message["headers"] = [*message["headers"], CLOSE]
+            await send(message)
+
+        await app(scope, receive, last)
+
+    return call
 
 
 def _handler(gate: Gate, path: str) -> HTTPRouteHandler:

@@ -27,7 +27,7 @@ _NO_STORE = (b"cache-control", b"no-store")
 _SHARED = (b"cache-control", b"public, max-age=60")
 _VARY = (b"vary", b"Authorization")
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
-_CLOSE = (b"connection", b"close")
+CLOSE = (b"connection", b"close")
 
 
 class Gate:
@@ -93,7 +93,7 @@ class Gate:
         elif status == 204:
             del headers[:2]
         if self.site.draining:
-            headers.append(_CLOSE)
+            headers.append(CLOSE)
         elif body and scope["method"] != "HEAD" and wrote(send, status, headers, body):
             return
         if scope["method"] == "HEAD":

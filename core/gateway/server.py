@@ -1,7 +1,8 @@
 """The process that serves: our event loop, uvicorn's HTTP on it, the event consumers beside it, and a clean way out.
 
 Why uvicorn: docs/decisions/0001-server.md. It is told nothing of signals, so that there is one way to stop: `readyz`
-turns 503, what is under way is finished, sockets close, consumers reach a checkpoint.
+turns 503 and answers say `connection: close`, no connection is taken any more, what had been asked is answered, sockets
+close, consumers reach a checkpoint.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 BACKLOG = 2_048
 KEEP_ALIVE_S = 75
+QUIET_S = 0.05  # nothing new for so long: whoever was talking has been answered, and told that the connection closes
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -100,6 +102,25 @@ class HttpServer(uvicorn.Server):
             )
         )
 
+    async def refuse(self) -> None:
+        """Take what already waits to be taken, then close the listener: connections left in its queue would be reset."""
+        await asyncio.sleep(QUIET_S)
+        for server in self.servers:
+            server.close()
+
+    async def quiet(self, deadline_ms: int) -> None:
+        """Return once nobody was answered and nobody came or went for a moment, at the deadline at the latest.
+
+        uvicorn closes connections that look idle to it, and one whose request it has not read yet looks idle: it would be reset.
+        """
+        seen = None
+        for _ in range(round(deadline_ms / 1_000 / QUIET_S)):
+            now = self.server_state.total_requests, len(self.server_state.connections)
+            if now == seen:
+                return
+            seen = now
+            await asyncio.sleep(QUIET_S)
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave signals to us."""
@@ -111,6 +132,9 @@ async def _drained(site: Site, http: HttpServer, serving_task: asyncio.Task[None
     log.info("draining: %d requests under way", len(site.in_flight))
     if drain_s and not serving_task.done():
         await site.clock.sleep(drain_s)
+    if http.started and not serving_task.done():
+        await http.refuse()
+        await http.quiet(site.twit.limits.request_deadline_ms)
     http.should_exit = True
     await serving_task
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import os
 import signal
@@ -124,6 +125,46 @@ async def test_while_it_drains_it_says_so_and_still_answers(twit, clock, monkeyp
         ready, alive = await client.get("/readyz"), await client.get("/healthz")
         assert (ready.status_code, ready.json()["parts"]["gateway"], alive.status_code) == (503, "draining", 200)
         over.set()
+
+
+class Caller:
+    """One connection under test, written to without the loop that serves it."""
+
+    def __init__(self, url):
+        self.socket = socket.create_connection((url.host, url.port), timeout=10)
+
+    def ask(self, path=b"/healthz", method=b"GET"):
+        self.socket.sendall(method + b" " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    def answer(self):
+        """Status and headers of the next answer; its body is read and let go."""
+        answer = http.client.HTTPResponse(self.socket)
+        answer.begin()
+        answer.read()
+        return answer.status, answer.headers["connection"]
+
+
+@pytest.mark.parametrize("front", [True, False], ids=["front", "litestar"])
+async def test_every_request_that_arrived_before_the_stop_is_answered_and_told_that_the_connection_closes(twit, clock, monkeypatch, front):
+    async def at_once(server, sockets=None):  # uvicorn looks only every 100 ms whether it should go, which hides the race
+        while not server.should_exit:
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr("uvicorn.Server.main_loop", at_once)
+    asked = [(b"/healthz", b"GET", 200), (b"/api/v1/timeline/home", b"GET", 401), (b"/nothing", b"GET", 404), (b"/healthz", b"OPTIONS", 204)]
+    async with served(twit, clock, front=front) as (client, stop, task):
+        kept = [Caller(client.base_url) for _ in range(40)]
+        for caller in kept:
+            caller.ask()
+        assert await asyncio.to_thread(lambda: [caller.answer() for caller in kept]) == [(200, None)] * 40
+        idle, *kept = kept
+        new = [Caller(client.base_url) for _ in range(40)]
+        for at, caller in enumerate([*kept, *new]):
+            caller.ask(*asked[at % 4][:2])
+        stop.set()
+        await task
+    assert [caller.answer() for caller in [*kept, *new]] == [(asked[at % 4][2], "close") for at in range(79)]
+    assert idle.socket.recv(1) == b""
 
 
 async def test_a_taken_address_is_told_before_anything_runs(twit, clock):
