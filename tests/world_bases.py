@@ -63,7 +63,7 @@ class TabledBase:
         heard = {t.tweet_id: t for t in self._heard(now_ms)}
         return [heard.get(i) for i in tweet_ids]
 
-    def tweet_counts(self, tweet_ids: Sequence[int], now_ms: int) -> list[TweetCounts]:  # noqa: ARG002
+    def tweet_counts(self, tweet_ids: Sequence[int], now_ms: int) -> list[TweetCounts]:
         return [self.given.get(i, TweetCounts()) for i in tweet_ids]
 
     def _followers(self, user_id: int) -> list[int]:

@@ -27,7 +27,9 @@ OVERLAY = "overlay"  # its folder in the data directory, which may be another wo
 class WorldStores:
     """Fulfils `ports.Stores`; made by `open_world_stores`, let go by `health.close`."""
 
-    def __init__(self, base: Base, added: EmbeddedStores, overlay: SqliteOverlay, turns: Turns, limits: Limits, forget: Path | None) -> None:
+    def __init__(
+        self, base: Base, added: EmbeddedStores, overlay: SqliteOverlay, *, turns: Turns, limits: Limits, forget: Path | None
+    ) -> None:
         self.kind = "simulated"
         self.accounts: ports.Accounts = WorldAccounts(base, added.accounts, overlay, turns)
         self.graph: ports.SocialGraph = WorldGraph(base, added.graph, overlay)
@@ -58,8 +60,7 @@ class WorldHealth:
 
     async def close(self) -> None:
         await self._added.close()
-        if self._forget is not None:
-            shutil.rmtree(self._forget, ignore_errors=True)
+        _forget(self._forget)
 
 
 async def open_world_stores(
@@ -70,13 +71,12 @@ async def open_world_stores(
 
     Raises `StoreCorrupt` where the data directory holds changes of another population, and what `open_stores` raises.
     """
-    forget = None
-    if data is None:
-        forget = Path(tempfile.mkdtemp(prefix="twit-world-", dir=MEMORY if MEMORY.is_dir() else None))
     turns = Turns(clock, speed)
+    folder = data / OVERLAY if data else Path(tempfile.mkdtemp(prefix="twit-world-", dir=_memory()))
+    forget = None if data else folder
     try:
         added, overlay = open_overlay(
-            forget or data / OVERLAY, limits, clock, above=base.users, turn=turns.turn, durable=durable and forget is None, inline=inline
+            folder, limits, clock, above=base.users, turn=turns.turn, durable=durable and data is not None, inline=inline
         )
         try:
             await overlay.belong_to(base.name)
@@ -84,7 +84,16 @@ async def open_world_stores(
             await added.health.close()
             raise
     except BaseException:
-        if forget is not None:
-            shutil.rmtree(forget, ignore_errors=True)
+        _forget(forget)
         raise
-    return WorldStores(base, added, overlay, turns, limits, forget)
+    return WorldStores(base, added, overlay, turns=turns, limits=limits, forget=forget)
+
+
+def _memory() -> Path | None:
+    """Where folders lie in memory, on systems that have such a place."""
+    return MEMORY if MEMORY.is_dir() else None
+
+
+def _forget(folder: Path | None) -> None:
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
