@@ -63,7 +63,7 @@ class _CountedPort:
 
     def __getattr__(self, method: str) -> Any:
         asked = getattr(self._port, method)
-        measure = _MEASURES.get(f"{self._name}.{method}")
+        measure = MEASURES.get(f"{self._name}.{method}")
         if measure is None:
             return asked
         signature = inspect.signature(asked)
@@ -142,7 +142,7 @@ def _like(_: Limits, asked: Answered, answer: Any) -> Iterable[tuple[Kind, Count
     yield Kind.EVENT, Counts(rows, events, sizes.EVENT * events)
 
 
-_MEASURES: dict[str, Measure] = {
+MEASURES: dict[str, Measure] = {
     "accounts.get": _users,
     "accounts.counts": _flat(Kind.USERS, sizes.PROFILE_COUNTS, lambda asked, _: len(asked["user_ids"])),
     "accounts.ids_of": _flat(Kind.USERS, sizes.ID, lambda asked, _: len(asked["usernames"])),
