@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, TypeVar, cast, overload
 
 import numba
+from numba.core import types
+from numba.extending import intrinsic
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,7 +45,7 @@ def cache_folder() -> Path:
 
 
 if "NUMBA_CACHE_DIR" not in os.environ:
-    numba.config.CACHE_DIR = str(cache_folder())
+    cast("Any", numba.config).CACHE_DIR = str(cache_folder())
 
 
 @overload
@@ -54,3 +56,14 @@ def njit(function: F | None = None, /, **options: object) -> F | Callable[[F], F
     """Compile on first call: cached, without the interpreter's lock, without bounds checks; `options` override."""
     compile_ = cast("Callable[[F], F]", cast("Any", numba.njit)(**(OPTIONS | options)))
     return compile_ if function is None else compile_(function)
+
+
+def _popcount(_typing: Any, _word: Any) -> tuple[Any, Callable[..., Any]]:
+    def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.int64(types.int64), code
+
+
+popcount = cast("Callable[[int], int]", cast("Any", intrinsic)(_popcount))
+"""The number of set bits of a word: one instruction, only inside compiled functions."""

@@ -1,0 +1,60 @@
+"""Celebrities in compiled code: who stands at a position of a giants' or mids' layer, and where a celebrity's followers lie."""
+
+from __future__ import annotations
+
+from ..compiled import njit
+from .hashing import Table, load
+from .kernels_places import fold, id_of_in
+from .tables import Layout
+
+KIND_BODY, KIND_MID, KIND_GIANT = 0, 1, 2
+LINE = (1 << 32) - 1
+
+
+@njit
+def giant_slot(table: Table, at: Layout, layer: int, position: int) -> int:
+    """The slot of the giant at a position."""
+    slot = load(table, at.heads.giant_guide + layer * at.heads.giant_cells + (position >> at.heads.giant_bits))
+    return slot + (1 if position >= load(table, at.heads.giant_ends + slot) else 0)
+
+
+@njit
+def giant_of(table: Table, at: Layout, packed: int) -> int:
+    """A packed row of the giants' tier -> the giant's id."""
+    return load(table, at.heads.giant_ids + giant_slot(table, at, packed >> 36, packed & LINE))
+
+
+@njit
+def mid_of(table: Table, at: Layout, packed: int) -> int:
+    """A packed row of the mids' tier -> the mid celebrity's id."""
+    j = packed >> 36
+    position = packed & LINE
+    variant = j % at.heads.variants
+    slot = load(table, at.heads.mid_guide + variant * at.heads.mid_cells + (position >> at.heads.mid_bits))
+    next_ = load(table, at.heads.mid_starts + variant * (at.heads.mid_slots + 1) + slot + 1)
+    slot += 1 if position >= next_ else 0
+    w = slot * at.mids.layers + j + at.heads.giants_a_province
+    b = fold(w, at.heads.fold_layers)
+    return id_of_in(table, at, (packed >> 32) & 15, b, w - b * at.layers)
+
+
+@njit
+def interval_of(table: Table, at: Layout, province: int, b: int, z: int) -> tuple[int, int, int, int, int]:
+    """(kind, layer, copy of the line, first position, count): where the followers of an in place lie."""
+    if b >= at.heads.rows:
+        y = at.in_starts + b - at.heads.rows
+        start = load(table, y)
+        return KIND_BODY, z, province, start, load(table, y + 1) - start
+    w = b * at.layers + z
+    if w < at.heads.giants_a_province:
+        giant = w * at.provinces + province
+        return (
+            KIND_GIANT, load(table, at.heads.giant_layer + giant), 0,
+            load(table, at.heads.giant_start + giant), load(table, at.heads.giant_size + giant),
+        )
+    w -= at.heads.giants_a_province
+    slot = w // at.mids.layers
+    j = w - slot * at.mids.layers
+    start_at = at.heads.mid_starts + (j % at.heads.variants) * (at.heads.mid_slots + 1) + slot
+    start = load(table, start_at)
+    return KIND_MID, j, province, start, load(table, start_at + 1) - start
