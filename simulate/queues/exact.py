@@ -1,0 +1,143 @@
+"""One window of one shard, call by call: Lindley for one server, Kiefer and Wolfowitz for several, first come first served.
+
+Callers give up on the response, are refused at the door, come back later; what a stall or a crash does is known to the
+instant. Counts are of calls: a bundle of n consecutive calls of a kind arrives, waits and is decided as one, and counts n.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..compiled import njit
+from .chance import u01
+from .draws import begin, finish, take, work_of
+from .histogram import bucket
+
+FIRST, RETRIED, SERVED, SHED, TIMED_OUT, RETRIES, GIVEN_UP = range(7)
+
+
+class Knobs(NamedTuple):
+    """The scalars of a server that the compiled code needs."""
+
+    window_s: float
+    closed_below: float
+    events_max: int
+    timeout_s: float
+    abandoned_is_done: bool
+    shed_wait_s: float
+    retry_p: float
+    backoff_s: float
+    unbounded: bool
+    budget: float
+    burst: float
+
+
+@njit
+def deal(counts: np.ndarray, mean: np.ndarray, events_max: int, levels: int, parts: np.ndarray, types: np.ndarray) -> int:
+    """How many bundles of each type, listed in `types`: single calls while they fit, else bundles of about equal work."""
+    calls = 0
+    work = 0.0
+    for ty in range(counts.size):
+        calls += counts[ty]
+        work += counts[ty] * mean[ty // levels]
+    quantum = work / events_max
+    m = 0
+    for ty in range(counts.size):
+        size = 1
+        if calls > events_max:
+            size = max(1, int(quantum / mean[ty // levels]))
+        parts[ty] = -(-counts[ty] // size)
+        for _ in range(parts[ty]):
+            types[m] = ty
+            m += 1
+    return m
+
+
+@njit
+def come_back(calls: int, kind: int, level: int, after: float, window: int, knobs: Knobs, pool: np.ndarray, tokens: np.ndarray,
+              counts: np.ndarray, u: float) -> None:  # fmt: skip
+    """Of `calls` that failed, those that try again, each in the window in which its pause ends; the rest give up."""
+    levels, ring = pool.shape[1], pool.shape[2]
+    again = 0
+    if knobs.retry_p > 0.0 and (knobs.unbounded or level + 1 < levels):
+        again = min(int(calls * knobs.retry_p + u), int(tokens[0]))
+        tokens[0] -= again
+    if again > 0:
+        pause = after + knobs.backoff_s * (1.0 + u01(np.uint64(u * 2.0**53), level))
+        slot = min(max(int(pause / knobs.window_s), 1), ring - 1)
+        pool[kind, min(level + 1, levels - 1), (window + slot) % ring] += again
+        counts[kind, RETRIES] += again
+    counts[kind, GIVEN_UP] += calls - again
+
+
+@njit
+def ends(calls: int, kind: int, which: int, end: float, window: int, last: int, knobs: Knobs, t0: float, due: np.ndarray) -> None:
+    """Remember what ends after the block."""
+    at = window + int((end - t0) / knobs.window_s)
+    if at >= last:
+        ring = due.shape[2]
+        due[kind, which, min(at, last + ring - 1) % ring] += calls
+
+
+@njit
+def per_request(types: np.ndarray, m: int, sizes: np.ndarray, places: np.ndarray, used: int, key: np.uint64, levels: int,
+                mean: np.ndarray, cv: np.ndarray, knobs: Knobs, t0: float, window: int, last: int, free: np.ndarray,
+                stall_at: np.ndarray, stall_for: np.ndarray, j: int, down_from: float, down_until: float,
+                pool: np.ndarray, due: np.ndarray, tokens: np.ndarray, counts: np.ndarray, responses: np.ndarray,
+                waits: np.ndarray, sums: np.ndarray, row: np.ndarray, grid: np.ndarray) -> int:  # fmt: skip
+    """All arrivals of a window in their order. Answers the first stall that may still matter.
+
+    `sums[kind]` gets (calls that waited, ns waited, ns of responses), `row` (waited, sum of waits, longest, refused, timed out).
+    """
+    g = 0
+    for i in range(m + 1):
+        t = t0 + (places[i] if i < m else 1.0) * knobs.window_s
+        while g < grid.size and t0 + (g + 0.5) / grid.size * knobs.window_s <= t:
+            seen = t0 + (g + 0.5) / grid.size * knobs.window_s
+            grid[g] = begin(max(seen, free[0]), stall_at, stall_for, j)[0] - seen
+            g += 1
+        if i == m:
+            break
+        kind, level, calls = types[i] // levels, types[i] % levels, sizes[i]
+        chance = used + 3 * i
+        if down_from <= t:
+            for s in range(free.size):  # what was under way is lost
+                free[s] = min(free[s], down_until)
+        start, j = begin(max(t, free[0]), stall_at, stall_for, j)
+        wait = start - t
+        if down_from <= t < down_until or wait > knobs.shed_wait_s:
+            counts[kind, SHED] += calls
+            row[3] += calls
+            come_back(calls, kind, level, t - t0, window, knobs, pool, tokens, counts, u01(key, chance))
+            continue
+        work = work_of(calls, mean[kind], cv[kind], u01(key, chance + 1), u01(key, chance + 2))
+        end = finish(start, work, stall_at, stall_for, j)
+        response = end - t - work + work / calls
+        gone = response > knobs.timeout_s
+        if not gone or knobs.abandoned_is_done or wait <= knobs.timeout_s:
+            take(free, end)
+        if t < down_from < min(end, t + knobs.timeout_s):
+            counts[kind, SHED] += calls
+            row[3] += calls
+            come_back(calls, kind, level, down_from - t0, window, knobs, pool, tokens, counts, u01(key, chance))
+            continue
+        if gone:
+            response = knobs.timeout_s
+            counts[kind, TIMED_OUT] += calls
+            row[4] += calls
+            come_back(calls, kind, level, t - t0 + response, window, knobs, pool, tokens, counts, u01(key, chance))
+        else:
+            counts[kind, SERVED] += calls
+        ends(calls, kind, 1 if gone else 0, t + response, window, last, knobs, t0, due)
+        wait = min(wait, response)
+        row[0] += calls
+        row[1] += calls * wait
+        row[2] = max(row[2], wait)
+        sums[kind, 0] += calls
+        sums[kind, 1] += calls * int(wait * 1e9 + 0.5)
+        sums[kind, 2] += calls * int(response * 1e9 + 0.5)
+        waits[bucket(wait)] += calls
+        responses[kind, bucket(response)] += calls
+    return j

@@ -1,0 +1,152 @@
+"""A range of shards through the windows of a block: calm windows by closed form, all others call by call.
+
+Shards never meet here, and every sum is of integers or kept a shard apart: threads cannot change a result.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..compiled import njit
+from .chance import place, u01
+from .closed import moments
+from .draws import arrivals
+from .exact import FIRST, RETRIED, SERVED, Knobs, deal, per_request
+
+CLOSED, EXACT, BUNDLED, DOWN = range(4)
+BINS = 64  # of rho, in which calm windows are summed
+
+
+@njit
+def demand(calls: np.ndarray, pool: np.ndarray, w: int, window: int, offered: np.ndarray, counts: np.ndarray, tokens: np.ndarray,
+           knobs: Knobs) -> int:  # fmt: skip
+    """Fill `offered[type]` with first attempts and those whose pause ends now; answers how many come back."""
+    kinds, levels, ring = pool.shape
+    back = 0
+    for k in range(kinds):
+        first = calls[k, w]
+        counts[k, FIRST] += first
+        for level in range(levels):
+            n = pool[k, level, window % ring]
+            pool[k, level, window % ring] = 0
+            counts[k, RETRIED] += n
+            back += n
+            offered[k * levels + level] = n + (first if level == 0 else 0)
+        if first > 0 and tokens[0] < knobs.burst:
+            tokens[0] = min(knobs.burst, tokens[0] + knobs.budget * first)
+    return back
+
+
+@njit
+def smooth(now: np.ndarray, rate: np.ndarray) -> int:
+    """Follow the rate of each kind over about a thousand calls: the noise of a count is in the closed form already.
+
+    Answers the calls of this window.
+    """
+    n: int = now.sum()
+    weight = min(1.0, max(rate.sum() / 1000.0, 0.001))  # by the rate, not by the count: else large counts weigh more
+    for k in range(rate.size):
+        rate[k] += weight * (now[k] - rate[k])
+    return n
+
+
+@njit
+def standing(t0: float, t1: float, stall_at: np.ndarray, stall_for: np.ndarray) -> float:
+    """Seconds of [t0, t1) that the shard stands still."""
+    total = 0.0
+    for j in range(stall_at.size):
+        total += max(0.0, min(t1, stall_at[j] + stall_for[j]) - max(t0, stall_at[j]))
+    return total
+
+
+@njit
+def wake(free: np.ndarray, t0: float, p_wait: float, mean: float, busy: float, service: float, key: np.uint64) -> None:
+    """A queue as the closed form leaves it, for the first window that is looked at call by call."""
+    u = u01(key, -1)
+    if free.size == 1:
+        free[0] = t0 - (mean / p_wait * np.log(u / p_wait) if p_wait > 0.0 and u < p_wait else 0.0)
+        return
+    for s in range(free.size):
+        free[s] = t0 if s >= int(busy + u) else t0 - service * np.log(u01(key, -2 - s))
+    free.sort()
+
+
+@njit
+def run_shard(shard: int, calls: np.ndarray, mean: np.ndarray, cv: np.ndarray, knobs: Knobs, erlang: np.ndarray, seed: np.uint64,
+              window0: int, watched: bool, free: np.ndarray, stall_at: np.ndarray, stall_for: np.ndarray, down_from: float,
+              down_until: float, pool: np.ndarray, due: np.ndarray, tokens: np.ndarray, counts: np.ndarray, responses: np.ndarray,
+              waits: np.ndarray, sums: np.ndarray, bins: np.ndarray, rows: np.ndarray, grid: np.ndarray, how: np.ndarray) -> None:  # fmt: skip
+    """One shard through the windows; `rows[window]` gets (rho, p_wait, mean wait, longest, p_shed, p_timeout, stalled)."""
+    kinds, windows = calls.shape
+    levels = pool.shape[1]
+    width = knobs.window_s
+    limit = 2 * knobs.events_max + kinds * levels
+    rate = np.zeros(kinds)
+    for k in range(kinds):
+        rate[k] = calls[k].mean()
+    types, sizes, gaps = np.empty(limit, np.int64), np.empty(limit, np.int64), np.empty(limit)
+    offered, parts = np.zeros(kinds * levels, np.int64), np.zeros(kinds * levels, np.int64)
+    row, calm, now = np.zeros(5), np.zeros(6), np.zeros(6)
+    was_calm = free.max() < 0.0  # so the last block left it
+    j = 0
+    for w in range(windows):
+        window, t0 = window0 + w, w * width
+        back = demand(calls, pool, w, window, offered, counts, tokens, knobs)
+        n = smooth(calls[:, w], rate)
+        moments(rate, mean, cv, free.size, width, erlang, now)  # rho, p_wait, mean, square, service, erlangs
+        rho = 0.0
+        for ty in range(offered.size):
+            rho += offered[ty] * mean[ty // levels] / (width * free.size)
+        still = standing(t0, t0 + width, stall_at, stall_for)
+        down = down_from < t0 + width and t0 < down_until
+        rows[w, 0], rows[w, 6] = rho, still / width
+        rested = was_calm or free.max() <= t0 + now[4]
+        quiet = now[0] < knobs.closed_below and rho < 0.5 * (1.0 + knobs.closed_below) and back == 0
+        if quiet and still == 0.0 and not down and not watched and rested:
+            rows[w, 1], rows[w, 2], how[w] = now[1], now[2], CLOSED
+            b = int(now[0] * BINS)
+            for k in range(kinds):
+                counts[k, SERVED] += calls[k, w]
+                bins[b, k] += calls[k, w]
+                bins[BINS, k] += calls[k, w]
+            bins[b, kinds] += n * now[1]
+            bins[b, kinds + 1] += n * now[2]
+            bins[b, kinds + 2] += n * now[3]
+            calm[:] = now
+            was_calm = True
+            continue
+        key = place(seed, shard, window)
+        if was_calm:
+            if calm[5] == 0.0 and now[0] < 1.0:
+                calm[:] = now
+            wake(free, t0, calm[1], calm[2], calm[5], calm[4], key)
+            was_calm = False
+        m = deal(offered, mean, knobs.events_max, levels, parts, types)
+        used = arrivals(types, m, offered, parts, sizes, gaps, key)
+        row[:] = 0.0
+        j = per_request(types, m, sizes, gaps, used, key, levels, mean, cv, knobs, t0, window, window0 + windows, free,
+                        stall_at, stall_for, j, down_from, down_until, pool, due, tokens, counts, responses, waits, sums, row,
+                        grid[w])  # fmt: skip
+        n += back
+        how[w] = DOWN if down else (EXACT if n <= knobs.events_max else BUNDLED)
+        if row[0] > 0.0:
+            rows[w, 2] = row[1] / row[0]
+        rows[w, 3] = row[2]
+        if n > 0:
+            rows[w, 4], rows[w, 5] = row[3] / n, row[4] / n
+    for i in range(free.size):
+        free[i] = -1.0 if was_calm else max(free[i] - windows * width, 0.0)
+
+
+@njit
+def run_shards(low: int, high: int, calls: np.ndarray, mean: np.ndarray, cv: np.ndarray, knobs: Knobs, erlang: np.ndarray,
+               seed: np.uint64, window0: int, watched: np.ndarray, free: np.ndarray, stalls_from: np.ndarray, stall_at: np.ndarray,
+               stall_for: np.ndarray, down: np.ndarray, pool: np.ndarray, due: np.ndarray, tokens: np.ndarray, counts: np.ndarray,
+               responses: np.ndarray, waits: np.ndarray, sums: np.ndarray, bins: np.ndarray, rows: np.ndarray, grid: np.ndarray,
+               how: np.ndarray) -> None:  # fmt: skip
+    """Shards `low` to `high`; `responses` and `waits` belong to this call alone, all else is indexed by shard."""
+    for s in range(low, high):
+        a, b = stalls_from[s], stalls_from[s + 1]
+        run_shard(s, calls[:, s, :], mean[:, s], cv, knobs, erlang, seed, window0, watched[s], free[s], stall_at[a:b], stall_for[a:b],
+                  down[s, 0], down[s, 1], pool[s], due[s], tokens[s : s + 1], counts[s], responses, waits, sums[s], bins[s], rows[s],
+                  grid[s], how[s])  # fmt: skip
