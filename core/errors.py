@@ -7,6 +7,7 @@ TwitError
 │   ├── Unauthorized         who are you?                                            401  exit 3
 │   ├── Forbidden            we know who you are, and no                             403  exit 3
 │   ├── NotFound             absent, or not for your eyes: never told apart          404  exit 3
+│   │   └── Gone                 what this very request made is there no more          410  exit 3
 │   ├── Conflict             another state of the world already holds                409  exit 3
 │   ├── RateLimited          come back after `retry_after_s`                         429  exit 3
 │   └── Unsupported          this context cannot do that; says which can             501  exit 3
@@ -82,6 +83,13 @@ class NotFound(Refused):
 
     code = "NOT_FOUND"
     http_status = 404
+
+
+class Gone(NotFound):
+    """A repeated request whose first time was carried out, and whose outcome was taken back since: it is not made again."""
+
+    code = "GONE"
+    http_status = 410
 
 
 class Conflict(Refused):

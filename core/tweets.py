@@ -17,7 +17,7 @@ from . import text as texts
 from .accounts import acting
 from .caches import Caches
 from .clock import Clock
-from .errors import Conflict, Forbidden, Invalid, NotFound, StoreError
+from .errors import Conflict, Forbidden, Gone, Invalid, NotFound, StoreError
 from .ids import TweetIds, ms_of
 from .limits import Limits
 from .model import Event, EventKind, IdempotencyKey, NewTweet, PutOutcome, PutStatus, Tweet
@@ -183,7 +183,7 @@ class TweetCommands:
         await self._caches.sync()
         (tweet,) = await self._stores.tweets.get((outcome.tweet_id,))
         if tweet is None or tweet.deleted:
-            raise NotFound("what this request made has been deleted since")
+            raise made_gone(outcome.tweet_id)
         return tweet
 
     async def _acting(self, actor: int) -> Sight:
@@ -240,6 +240,12 @@ class TweetCommands:
     ) -> Event:
         at_ms = self._clock.now_ms()
         return Event(kind=kind, key=key, actor=actor, tweet=tweet, target=target, ref=ref, at_ms=at_ms, request_id=request_id)
+
+
+def made_gone(tweet_id: int) -> Gone:
+    """What a repeated request is told that had made this tweet. Making another would undo a deletion that somebody asked for."""
+    what = f"this request made tweet {tweet_id}, which is gone since"
+    return Gone(what, meaning="it is not made again", try_="use a new idempotency key to make another")
 
 
 def _no_tweet() -> NotFound:

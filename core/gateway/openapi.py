@@ -92,7 +92,7 @@ def _parameters(route: Route, limits: Limits) -> list[Json]:
         found.append({"name": "limit", "in": "query", "schema": limit})
     if route.idempotent_by_key:
         key = {"type": "string", "minLength": 1, "maxLength": limits.idempotency_key_chars_max, "pattern": "^[!-~]+$"}
-        about = "a repeat within 24 hours answers the first result"
+        about = "a repeat within 24 hours answers the first result, or 410 once that tweet is gone: it is not made again"
         found.append({"name": "Idempotency-Key", "in": "header", "description": about, "schema": key})
     return found
 
@@ -126,6 +126,7 @@ def _problems_of(route: Route) -> list[int]:
         403: route.auth is Auth.REQUIRED,
         404: "{" in route.path or route.idempotent_by_key,
         409: route.method != "GET",
+        410: route.idempotent_by_key,
         413: route.body is not None,
         415: route.body is not None,
         422: route.body is not None or route.pages or route.auth is Auth.REQUIRED,

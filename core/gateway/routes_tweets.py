@@ -7,9 +7,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from ..errors import Invalid, NotFound
+from ..errors import Invalid
 from ..model import Tweet
 from ..shown import TweetView, Unavailable
+from ..tweets import made_gone
 from .bodies import parse
 from .encode import Child, TweetOut, encoded, shown_out, tweet_out
 from .exchange import API_TWEETS, Answer, Call
@@ -157,7 +158,7 @@ async def _made(site: Site, call: Call, tweet: Tweet) -> Answer:
     else:
         (view,) = await site.twit.dress(call.viewer, (tweet,))
     if not isinstance(view, TweetView):
-        raise NotFound("the tweet that this made is gone")
+        raise made_gone(tweet.tweet_id)
     return Answer(201, encoded(view), headers=((b"location", API_TWEETS + str(tweet.tweet_id).encode("ascii")),))
 
 

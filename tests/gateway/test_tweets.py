@@ -116,7 +116,23 @@ async def test_a_repeated_key_answers_gone_once_the_tweet_is_deleted(api):
     key = {"Idempotency-Key": "k-1"}
     first = await api.post("/tweets", ann, json={"text": "once"}, headers=key)
     await api.delete(f"/tweets/{first.json()['tweet_id']}", ann)
-    assert (await api.post("/tweets", ann, json={"text": "once"}, headers=key)).status_code == 404
+    for _ in range(2):
+        again = await api.post("/tweets", ann, json={"text": "once"}, headers=key)
+        assert (again.status_code, again.json()["code"], again.json()["title"]) == (410, "GONE", "Gone")
+        assert first.json()["tweet_id"] in again.json()["detail"]
+    assert (await api.post("/tweets", ann, json={"text": "once"}, headers={"Idempotency-Key": "k-2"})).status_code == 201
+
+
+async def test_a_repeated_key_answers_gone_once_the_retweet_is_undone_or_its_original_deleted(api):
+    ann, bob = await api.join_all("ann bob")
+    undone, deleted = [await api.tweet(ann, text) for text in ("one", "other")]
+    paths = [f"/tweets/{original}/retweet" for original in (undone, deleted)]
+    made = [await api.post(path, bob, headers={"Idempotency-Key": path[8:]}) for path in paths]
+    await api.delete(paths[0], bob)
+    await api.delete(f"/tweets/{deleted}", ann)
+    again = [await api.post(path, bob, headers={"Idempotency-Key": path[8:]}) for path in paths]
+    assert [answer.status_code for answer in made + again] == [201, 201, 410, 410]
+    assert (await api.get(f"/tweets/{undone}")).json()["metrics"]["retweets"] == 0
 
 
 async def test_a_key_holds_for_retweets_and_quotes_and_not_across_them(api):

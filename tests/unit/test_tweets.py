@@ -8,7 +8,7 @@ import logging
 import pytest
 from builders import home, make_friends, make_user, make_users, settle
 
-from twit.core.errors import Conflict, Forbidden, Invalid, NotFound, StoreDown
+from twit.core.errors import Conflict, Forbidden, Gone, Invalid, NotFound, StoreDown
 from twit.core.model import EventKind, TweetCounts
 from twit.core.shown import Unavailable
 
@@ -136,8 +136,11 @@ async def test_a_repeat_of_what_was_deleted_says_so(twit):
     ada = await make_user(twit, "ada")
     first = await twit.post(ada, "hello", idempotency_key="k")
     await twit.delete(ada, first.tweet_id)
-    with pytest.raises(NotFound, match="deleted since"):
+    tail = await twit.stores.log.tail()
+    with pytest.raises(Gone, match=f"made tweet {first.tweet_id}, which is gone"):
         await twit.post(ada, "hello", idempotency_key="k")
+    assert await twit.stores.log.tail() == tail and await home(twit, ada) == []
+    assert await twit.post(ada, "hello", idempotency_key="another") != first
 
 
 @pytest.mark.parametrize("key", ["x" * 129, "a\nb"])
