@@ -99,10 +99,19 @@ class AccountCommands:
         await self.seen(user_id)
         return user_id
 
+    def known(self, token: str) -> int:
+        """Whose token this is, where that is remembered and he was noted as seen; 0: ask `authenticate`. In step with the log only."""
+        user_id = self._sessions.known(token)
+        return user_id if user_id and self._was_seen(user_id, self._clock.now_ms()) else 0
+
+    def _was_seen(self, user_id: int, now_ms: int) -> bool:
+        every_ms = self._limits.seen_write_ms
+        return now_ms - self._seen_ms.get(user_id, -every_ms) < every_ms
+
     async def seen(self, user_id: int) -> None:
         """Keep the user's timeline alive, at most once per `seen_write_ms`. A lapsed one is rebuilt by reading it."""
         now_ms = self._clock.now_ms()
-        if now_ms - self._seen_ms.get(user_id, -self._limits.seen_write_ms) < self._limits.seen_write_ms:
+        if self._was_seen(user_id, now_ms):
             return
         if len(self._seen_ms) >= self._limits.cached_users_max:
             self._seen_ms.clear()  # costs each of them one more write

@@ -69,6 +69,10 @@ class Caches:
         if self._coherence.behind():
             await self._coherence.follow()
 
+    def in_step(self) -> bool:
+        """Whether there is nothing to follow; then `sync` does nothing."""
+        return not self._coherence.behind()
+
     def subscribe(
         self, callback: Callable[[LoggedEvent], None], on_reset: Callable[[], None] | None = None
     ) -> None:

@@ -58,6 +58,10 @@ class Twit(msgspec.Struct, frozen=True, kw_only=True):
         """Return whose token this is, and note that he was seen. Raises `Unauthorized`."""
         return await self.accounts.authenticate(token)
 
+    def known(self, token: str) -> int:
+        """The same at once, where nothing has to be asked or written for it; else 0. Only where `caches.in_step()`."""
+        return self.accounts.known(token)
+
     async def seen(self, user_id: int) -> None:
         """Note an authenticated act, written at most once per `seen_write_ms`."""
         await self.accounts.seen(user_id)
@@ -192,6 +196,10 @@ class Twit(msgspec.Struct, frozen=True, kw_only=True):
     ) -> HomePage:
         """A page of the reader's home timeline by the fifteen rules; `bare` with its tweets' ids only."""
         return await self.timelines.home(reader, cursor, limit, explain=explain, bare=bare)
+
+    def standing_home(self, reader: int, limit: int) -> HomePage | None:
+        """His first page, bare, at once, where it was shown before and stands; else `None`. Only where `caches.in_step()`."""
+        return self.timelines.standing(reader, limit)
 
     async def user_timeline(self, viewer: int, user_id: int, cursor: str = "", limit: int | None = None) -> TweetPage:
         """A page of one user's own tweets and retweets, as far as this viewer may see them."""

@@ -36,6 +36,10 @@ class Sessions:
         await self._stores.tokens.put(Session(_hash(token), user_id, self._clock.now_ms()))
         return token
 
+    def known(self, token: str) -> int:
+        """Whose token it is, of those that are remembered; 0: ask `holder`."""
+        return self._holders.get(_hash(token), 0)
+
     async def holder(self, token: str) -> int:
         """Whose token it is; 0 for nobody's."""
         token_hash = _hash(token)

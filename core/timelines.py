@@ -145,6 +145,13 @@ class HomeTimelines:
             return home
         return HomePage(page=page, explanation=notes.explanation(page, walk, candidates, viewer, self._caches.loads))
 
+    def standing(self, reader: int, limit: int) -> HomePage | None:
+        """The bare first page as it was shown before, where it stands. Only for a caller in step with the log."""
+        viewer = self._caches.viewer_cache.get(reader)
+        if viewer is None or reader not in self._caches.plain:
+            return None
+        return self._standing.get(viewer, limit, bare=True, now_ms=self._clock.now_ms())
+
     async def user(self, viewer_id: int, user_id: int, cursor: str = "", limit: int | None = None) -> TweetPage:
         """A page of one user's own tweets and retweets, as far as this viewer may see them; mutes do not matter here."""
         limits = self._limits

@@ -36,7 +36,10 @@ class Answer(msgspec.Struct, gc=False):
 
 
 class Call(msgspec.Struct, gc=False):
-    """One request. When a handler sees it, its viewer is known (0: nobody) and its body is read."""
+    """One request. When a handler sees it, its viewer is known (0: nobody) and its body is read.
+
+    `in_step`: the process's caches knew everything that was durable when it came in.
+    """
 
     request_id: str
     params: Mapping[str, str]
@@ -46,6 +49,7 @@ class Call(msgspec.Struct, gc=False):
     limits: Limits
     viewer: int = 0
     token: str = ""
+    in_step: bool = False
     body: bytes = b""
 
     def path_id(self) -> int:

@@ -10,21 +10,24 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from itertools import pairwise
+from operator import attrgetter
 
 from ..caches import Caches
 from ..clock import Clock
 from ..model import EventKind, LoggedEvent, Tweet
+from ..recent import Recent
 from ..service import Twit
 from ..shown import TweetView, Unavailable
 from ..visibility import Viewer, sees_tweet
 from .encode import chain, encoded, flagged_in, spliced
-from .kept import Generation, Quoting, add
+from .kept import Generation, Plain, Quoting, Standing, add
 
 RECOUNT_US = 1_000_000
 UNRESOLVED_MAX = 10_000  # made or deleted tweets whose parents are still to be looked up; beyond it all is forgotten
 _USER_KINDS = frozenset((
     EventKind.PROFILE_CHANGED, EventKind.PRIVACY_CHANGED, EventKind.DEACTIVATED, EventKind.REACTIVATED, EventKind.ACCOUNT_DELETED,
 ))  # fmt: skip
+_body = attrgetter("body")
 _TWEET_KINDS = frozenset((EventKind.TWEET_CREATED, EventKind.TWEET_DELETED))
 
 
@@ -37,6 +40,8 @@ class Fragments:
         self._clock = clock
         self._half = max(1, twit.limits.cached_fragments_max // 2)
         self._young, self._old = Generation(), Generation()
+        self._turn = 0  # rises when a generation goes: what is in none is no longer told that it became untrue
+        self._pages: Recent[int, Standing] = Recent(twit.limits.cached_viewers_max)
         self._fills: list[set[int]] = []  # what was dropped while each fill was under way: ids, authors negative, 0: all
         self._unresolved: list[int] = []
         self._recounts: deque[tuple[int, int]] = deque()  # (due us, tweet), in order of time
@@ -56,8 +61,9 @@ class Fragments:
             await self._resolve()
         if self._recounts:
             self._recount()
-        get = self._young.plain.get
-        parts = list(map(get, ids)) if ids else [get(tweet.tweet_id) for tweet in tweets]
+        turn, get = self._turn, self._young.plain.get
+        found = list(map(get, ids)) if ids else [get(tweet.tweet_id) for tweet in tweets]
+        parts = [None if plain is None else plain.body for plain in found]
         quoting: dict[int, tuple[int, ...]] = {}
         whole = all(parts)
         if not whole:
@@ -66,11 +72,23 @@ class Fragments:
             await self._complete(viewer_id, tweets, parts, quoting)
         if viewer_id:
             viewer = await self._caches.viewer(viewer_id)
-            if viewer.liked or viewer.retweeted or viewer.retweeted_from or not viewer.liked_whole:
+            if _has_marks(viewer):
                 if ids:
                     return await self.page(viewer_id, await self._read(ids))
                 await self._flag(viewer, tweets, parts, quoting)
+            elif ids:
+                self._pages[viewer_id] = Standing(ids, turn, found)  # type: ignore[arg-type]  # it is whole
         return parts if whole else [part for part in parts if part is not None]  # type: ignore[return-value]
+
+    def standing(self, viewer_id: int, ids: Sequence[int]) -> list[bytes] | None:
+        """`page` at once, for the very list of ids of last time, where every fragment of then still holds; else `None`."""
+        page, viewer = self._pages.get(viewer_id), self._caches.viewer_cache.peek(viewer_id)
+        if page is None or page.ids is not ids or page.turn != self._turn or viewer is None or _has_marks(viewer) or self._unresolved:
+            return None
+        if self._recounts:
+            self._recount()
+        parts = list(map(_body, page.fragments))
+        return parts if all(parts) else None
 
     async def _read(self, ids: Sequence[int]) -> list[Tweet]:
         return [tweet for tweet in await self._caches.tweets(ids) if tweet is not None]
@@ -100,6 +118,8 @@ class Fragments:
         for fill in self._fills:
             fill.add(0)
         self._young, self._old = Generation(), Generation()
+        self._turn += 1
+        self._pages.clear()
         self._unresolved.clear()
         self._recounts.clear()
         self._moved.clear()
@@ -182,7 +202,7 @@ class Fragments:
             authors = (tweet.author_id, tweet.retweet_of_author) if tweet.retweet_of else (tweet.author_id,)
             self._room().plain[tweet_id] = plain
             self._young.index(tweet_id, inner, authors)
-            parts[at] = plain
+            parts[at] = plain.body
             return True
         kept = self._young.quoting.get(tweet_id)
         if kept is None:
@@ -201,7 +221,7 @@ class Fragments:
         tweet_id, author = view.tweet.tweet_id, view.author.user_id
         if not dropped or dropped.isdisjoint((0, tweet_id, -author)):
             generation = self._room()
-            generation.plain[tweet_id] = body
+            generation.plain[tweet_id] = Plain(body)
             add(generation.by_author, author, tweet_id)
 
     def _keep_chain(self, links: list[TweetView], body: bytes, subjects: tuple[int, ...], dropped: set[int]) -> None:
@@ -217,12 +237,13 @@ class Fragments:
         if quoted:
             generation.quoting[tweets[0]] = Quoting(body, subjects, quoted, tweets, authors)
         else:
-            generation.plain[tweets[0]] = body
+            generation.plain[tweets[0]] = Plain(body)
         generation.index(tweets[0], tweets, authors)
 
     def _room(self) -> Generation:
         if len(self._young) >= self._half:
             self._old, self._young = self._young, Generation()
+            self._turn += 1
         return self._young
 
     # the viewer's flags
@@ -259,3 +280,8 @@ class Fragments:
         unknown = list({subject: None for subject in subjects if subject < since and subject not in known})
         ids = await self._twit.stores.tweets.retweet_ids(viewer.user_id, unknown) if unknown else []
         return {subject for subject, one in zip(unknown, ids, strict=True) if one}
+
+
+def _has_marks(viewer: Viewer) -> bool:
+    """Whether he may like or have retweeted something of a page."""
+    return bool(viewer.liked or viewer.retweeted or viewer.retweeted_from or not viewer.liked_whole)

@@ -9,6 +9,20 @@ import msgspec
 from ..model import Tweet
 
 
+class Plain(msgspec.Struct, gc=False):
+    """An encoded tweet that is the same for everybody who may see it; b"" once an event made it untrue."""
+
+    body: bytes
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """A page of such alone, by the list of its ids, and the generations in which they were found."""
+
+    ids: Sequence[int]
+    turn: int
+    fragments: list[Plain]
+
+
 class Quoting(msgspec.Struct, frozen=True, gc=False):
     """An encoded tweet with a quote in its chain: good for viewers who may see all of `quoted`."""
 
@@ -23,7 +37,7 @@ class Generation:
     """Half of the cache, dropped at once with its indexes when the next half is full."""
 
     def __init__(self) -> None:
-        self.plain: dict[int, bytes] = {}
+        self.plain: dict[int, Plain] = {}
         self.quoting: dict[int, Quoting] = {}
         self.by_author: dict[int, set[int]] = {}
         self.around: dict[int, set[int]] = {}  # tweet inside -> tweets that show it
@@ -43,8 +57,11 @@ class Generation:
 
     def drop_all(self, tweet_ids: Iterable[int]) -> None:
         for tweet_id in tweet_ids:
-            if self.plain.pop(tweet_id, None) is None:
+            plain = self.plain.pop(tweet_id, None)
+            if plain is None:
                 self.quoting.pop(tweet_id, None)
+            else:
+                plain.body = b""  # for the pages that stand on it
 
 
 def add(index: dict[int, set[int]], key: int, tweet_id: int) -> None:

@@ -30,10 +30,13 @@ class TimelineOut(msgspec.Struct):
     complete_back_to: Annotated[str, Meta(pattern="^[0-9]{1,19}$", description="a decimal id, or 0")]
 
 
-
 async def tweets_answer(site: Site, viewer: int, page: TweetPage, *, timeline: bool = False) -> Answer:
     """Return a page as this viewer sees it; a timeline also says how far back its cache was complete."""
-    parts = await site.fragments.page(viewer, page.tweets, page.ids)
+    return answer_of(await site.fragments.page(viewer, page.tweets, page.ids), page, timeline=timeline)
+
+
+def answer_of(parts: list[bytes], page: TweetPage, *, timeline: bool = False) -> Answer:
+    """Join fragments."""
     cursor = b'"%b"' % page.next_cursor.encode("ascii") if page.next_cursor else b"null"
     end = b'],"next_cursor":%b,"has_more":%b' % (cursor, b"true" if page.has_more else b"false")
     if timeline:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .exchange import Answer, Call
-from .pages import TimelineOut, tweets_answer
+from .pages import TimelineOut, answer_of, tweets_answer
 from .ratelimits import Rate
 from .route import API, Auth, Route
 from .site import Site
@@ -12,6 +12,10 @@ from .site import Site
 async def get_home(site: Site, call: Call) -> Answer:
     """A page of one's home timeline, newest first."""
     cursor, limit = call.page()
+    if call.in_step and not cursor and (standing := site.twit.standing_home(call.viewer, limit)) is not None:
+        parts = site.fragments.standing(call.viewer, standing.page.ids)
+        if parts is not None:
+            return answer_of(parts, standing.page, timeline=True)
     home = await site.twit.home_timeline(call.viewer, cursor, limit, bare=True)
     return await tweets_answer(site, call.viewer, home.page, timeline=True)
 
