@@ -1,0 +1,1 @@
+"""Scenarios: TOML files, the table of what may stand in them, and their loader."""
