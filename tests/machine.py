@@ -64,7 +64,10 @@ class Service(RuleBasedStateMachine):
         self.left_ms: dict[int, int] = {}
         self.erased: set[int] = set()
         self.turn = 0
-        self.services = [self.wait(build_twit(self.folder, self.clock, **LIMITS)) for _ in range(2)]
+        self.services = [self.wait(self.open_service()) for _ in range(2)]
+
+    async def open_service(self):
+        return await build_twit(self.folder, self.clock, **LIMITS)
 
     def teardown(self):
         try:

@@ -42,9 +42,8 @@ class TabledBase:
     def places(self, user_ids: Sequence[int]) -> np.ndarray:
         return np.array([len(self._followers(i)) for i in user_ids], np.int64)
 
-    def followers(self, user_id: int, start: int, limit: int) -> tuple[np.ndarray, np.ndarray]:
-        ids = np.array(self._followers(user_id)[start : start + limit], np.int64)
-        return ids, np.arange(start, start + len(ids))
+    def followers(self, user_id: int, start: int, limit: int) -> np.ndarray:
+        return np.array(self._followers(user_id)[start : start + limit], np.int64)
 
     def celebrities(self, above: int) -> Iterator[int]:
         return (i for i in range(1, self.users + 1) if len(self._followers(i)) > above)
@@ -63,11 +62,20 @@ class TabledBase:
         heard = {t.tweet_id: t for t in self._heard(now_ms)}
         return [heard.get(i) for i in tweet_ids]
 
+    def retweets_by(self, user_id: int, originals: Sequence[int], now_ms: int) -> list[int]:
+        mine = {t.retweet_of: t.tweet_id for t in self._heard(now_ms) if t.author_id == user_id}
+        return [mine.get(i, 0) if i else 0 for i in originals]
+
     def tweet_counts(self, tweet_ids: Sequence[int], now_ms: int) -> list[TweetCounts]:
-        return [self.given.get(i, TweetCounts()) for i in tweet_ids]
+        heard = self._heard(now_ms)
+        return [self.given.get(i) or TweetCounts(0, *(_many(heard, kind, i) for kind in ("retweet_of", "reply_to", "quote_of"))) for i in tweet_ids]
 
     def _followers(self, user_id: int) -> list[int]:
         return [u for u, v in self.edges if v == user_id]
 
     def _heard(self, now_ms: int) -> list[Tweet]:
         return [t for t in self.said if t.created_ms < now_ms]
+
+
+def _many(heard: list[Tweet], kind: str, tweet_id: int) -> int:
+    return sum(getattr(t, kind) == tweet_id for t in heard)

@@ -40,10 +40,10 @@ class Base(Protocol):
         """Whether each (follower, followee) edge is computed; false for people who are not."""
 
     def places(self, user_ids: Sequence[int]) -> Ids:
-        """How many places each one's follower list has: as many as followers, but for a few places that are empty."""
+        """How many followers each has, or a few more: in about one of a million cases nobody stands at the last places."""
 
-    def followers(self, user_id: int, start: int, limit: int) -> tuple[Ids, Ids]:
-        """Followers in the places [start, start + limit), and the place of each."""
+    def followers(self, user_id: int, start: int, limit: int) -> Ids:
+        """Followers from the start-th on, at most `limit`, fewer only at the end."""
 
     def celebrities(self, above: int) -> Iterator[int]:
         """Everybody with more than `above` places, as far as that can be enumerated."""
@@ -53,6 +53,9 @@ class Base(Protocol):
 
     def tweets(self, tweet_ids: Sequence[int], now_ms: int) -> list[Tweet | None]:
         """What these ids say."""
+
+    def retweets_by(self, user_id: int, originals: Sequence[int], now_ms: int) -> list[int]:
+        """The id of a computed person's retweet of each; 0 for none."""
 
     def tweet_counts(self, tweet_ids: Sequence[int], now_ms: int) -> list[TweetCounts]:
         """Likes, retweets, replies and quotes that came from the population."""

@@ -75,9 +75,8 @@ class WorldGraph:
         top = places if before == 0 else min(before - 1, places)
         while top > 0 and len(page) < limit:
             start = max(0, top - limit)
-            ids, at = self._base.followers(user, start, top - start)
-            newest = zip(ids[::-1].tolist(), at[::-1].tolist(), strict=True)
-            page += [Edge(follower, place + 1) for follower, place in newest if follower not in left]
+            found = enumerate(self._base.followers(user, start, top - start).tolist(), start + 1)
+            page += [Edge(follower, place) for place, follower in reversed(list(found)) if follower not in left]
             top = start
         return page[:limit]
 
@@ -87,7 +86,7 @@ class WorldGraph:
         if after < FIRST_SEQUENCE:
             left = self._left(user)
             while after < places and limit > 0:
-                ids, _ = self._base.followers(user, after, limit)
+                ids = self._base.followers(user, after, limit)
                 after = min(after + limit, places)
                 if left:
                     ids = ids[~np.isin(ids, list(left))]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...core.errors import Unsupported
-from ...core.model import Event, IdempotencyKey, NewTweet, PutOutcome, Tweet
+from ...core.model import Event, IdempotencyKey, NewTweet, PutOutcome, PutStatus, Tweet
 from ...core.ports import Tweets
 from ...core.stores.embedded.overlay import SqliteOverlay
 from .base import Base
@@ -32,7 +32,18 @@ class WorldTweets:
         self._turns = turns
 
     async def put(self, tweets: Sequence[NewTweet]) -> list[PutOutcome]:
-        return await self._added.put(tweets)
+        standing = {at: retweet for at, new in enumerate(tweets) if (retweet := await self._standing(new))}
+        if not standing:
+            return await self._added.put(tweets)
+        outcomes = iter(await self._added.put([new for at, new in enumerate(tweets) if at not in standing]))
+        return [PutOutcome(PutStatus.REPEATED, standing[at]) if at in standing else next(outcomes) for at in range(len(tweets))]
+
+    async def _standing(self, new: NewTweet) -> int:
+        """The computed retweet that says the same; 0 for none."""
+        tweet = new.tweet
+        if not tweet.retweet_of or not 0 < tweet.author_id <= self._base.users:
+            return 0
+        return (await self.retweet_ids(tweet.author_id, (tweet.retweet_of,)))[0]
 
     async def repeated(self, key: IdempotencyKey, now_ms: int) -> PutOutcome | None:
         return await self._added.repeated(key, now_ms)
@@ -78,7 +89,12 @@ class WorldTweets:
         return await self._added.retweets(tweet_id, before, limit)
 
     async def retweet_ids(self, user: int, originals: Sequence[int]) -> list[int]:
-        return await self._added.retweet_ids(user, originals)
+        found = await self._added.retweet_ids(user, originals)
+        if originals and 0 < user <= self._base.users and not all(found):
+            computed = self._base.retweets_by(user, originals, self._turns.now_ms())
+            gone = set(self._overlay.buried((user,)).get(user, ()))
+            found = [ours or (one if one not in gone else 0) for ours, one in zip(found, computed, strict=True)]
+        return found
 
 
 def uncountable(what: str) -> Unsupported:
