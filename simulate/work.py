@@ -96,7 +96,7 @@ class Theta:
     draws: Mapping[str, float]  # by `tier.part`: where in its interval this world stands
 
 
-def work(kind: Kind, elements: int, bytes: int, theta: Theta) -> float:  # the contract's word
+def work(kind: Kind, elements: int, bytes: int, theta: Theta) -> float:  # noqa: A002 - the contract's word
     """Seconds of a server for one call."""
     return float(theta.base[kind] + elements * theta.element[kind] + bytes * theta.byte[kind])
 

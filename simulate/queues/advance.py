@@ -30,7 +30,7 @@ class Unreconciled(AssertionError):
     """Calls were lost or made: an error in this layer, never in its input."""
 
 
-def advance(load: Load, state: State, feedback: Feedback = Feedback()) -> tuple[State, Trace]:  # frozen
+def advance(load: Load, state: State, feedback: Feedback = Feedback()) -> tuple[State, Trace]:  # frozen  # noqa: B008 - frozen
     """The tier after the windows of `load`, and what its calls met in them."""
     _fits(load, state)
     server, rule, shards = state.server, state.rule, state.shards

@@ -28,7 +28,7 @@ class TracedDelay:
     works: Works
     theta: Theta
 
-    def at(self, kind: Kind, shard: int, t: int, elements: int, bytes: int, u01: float) -> Served | Refused | TimedOut:
+    def at(self, kind: Kind, shard: int, t: int, elements: int, bytes: int, u01: float) -> Served | Refused | TimedOut:  # noqa: A002 - the contract's word
         """What happens to a call that reaches `shard` at `t` (virtual µs)."""
         tier = TIER_OF[kind]
         trace = self._trace(tier, t)

@@ -15,7 +15,8 @@ from .chance import u01
 from .draws import begin, finish, take, work_of
 from .histogram import bucket
 
-FIRST, RETRIED, SERVED, SHED, TIMED_OUT, RETRIES, GIVEN_UP = range(7)
+FIRST, RETRIED, SERVED, SHED, TIMED_OUT, RETRIES, GIVEN_UP = range(7)  # columns of a ledger
+WAITED, WAITS, LONGEST = 0, 1, 5  # columns of a window's row, beside its outcomes
 
 
 class Knobs(NamedTuple):
@@ -82,6 +83,33 @@ def ends(calls: int, kind: int, which: int, end: float, window: int, last: int, 
 
 
 @njit
+def note(kind: int, calls: int, wait: float, response: float, sums: np.ndarray, row: np.ndarray, responses: np.ndarray,
+         waits: np.ndarray) -> None:  # fmt: skip
+    """What `calls` waited, in the sums and in the histograms."""
+    row[WAITED] += calls
+    row[WAITS] += calls * wait
+    row[LONGEST] = max(row[LONGEST], wait)
+    sums[kind, 0] += calls
+    sums[kind, 1] += calls * int(wait * 1e9 + 0.5)
+    sums[kind, 2] += calls * int(response * 1e9 + 0.5)
+    waits[bucket(wait)] += calls
+    responses[kind, bucket(response)] += calls
+
+
+@njit
+def look(g: int, until: float, t0: float, knobs: Knobs, free: np.ndarray, stall_at: np.ndarray, stall_for: np.ndarray, j: int,
+         grid: np.ndarray) -> int:  # fmt: skip
+    """Keep the wait that an arrival would meet at each instant of the grid up to `until`; answers the next instant."""
+    while g < grid.size:
+        seen = t0 + (g + 0.5) / grid.size * knobs.window_s
+        if seen > until:
+            break
+        grid[g] = begin(max(seen, free[0]), stall_at, stall_for, j)[0] - seen
+        g += 1
+    return g
+
+
+@njit
 def per_request(types: np.ndarray, m: int, sizes: np.ndarray, places: np.ndarray, used: int, key: np.uint64, levels: int,
                 mean: np.ndarray, cv: np.ndarray, knobs: Knobs, t0: float, window: int, last: int, free: np.ndarray,
                 stall_at: np.ndarray, stall_for: np.ndarray, j: int, down_from: float, down_until: float,
@@ -89,55 +117,36 @@ def per_request(types: np.ndarray, m: int, sizes: np.ndarray, places: np.ndarray
                 waits: np.ndarray, sums: np.ndarray, row: np.ndarray, grid: np.ndarray) -> int:  # fmt: skip
     """All arrivals of a window in their order. Answers the first stall that may still matter.
 
-    `sums[kind]` gets (calls that waited, ns waited, ns of responses), `row` (waited, sum of waits, longest, refused, timed out).
+    `sums[kind]` gets calls that waited, ns waited and ns of responses; `row` the same of the window, and each outcome.
     """
     g = 0
-    for i in range(m + 1):
-        t = t0 + (places[i] if i < m else 1.0) * knobs.window_s
-        while g < grid.size and t0 + (g + 0.5) / grid.size * knobs.window_s <= t:
-            seen = t0 + (g + 0.5) / grid.size * knobs.window_s
-            grid[g] = begin(max(seen, free[0]), stall_at, stall_for, j)[0] - seen
-            g += 1
-        if i == m:
-            break
-        kind, level, calls = types[i] // levels, types[i] % levels, sizes[i]
-        chance = used + 3 * i
+    for i in range(m):
+        t = t0 + places[i] * knobs.window_s
+        g = look(g, t, t0, knobs, free, stall_at, stall_for, j, grid)
+        kind, calls, chance = types[i] // levels, sizes[i], used + 3 * i
         if down_from <= t:
             for s in range(free.size):  # what was under way is lost
                 free[s] = min(free[s], down_until)
         start, j = begin(max(t, free[0]), stall_at, stall_for, j)
         wait = start - t
-        if down_from <= t < down_until or wait > knobs.shed_wait_s:
-            counts[kind, SHED] += calls
-            row[3] += calls
-            come_back(calls, kind, level, t - t0, window, knobs, pool, tokens, counts, u01(key, chance))
-            continue
-        work = work_of(calls, mean[kind], cv[kind], u01(key, chance + 1), u01(key, chance + 2))
-        end = finish(start, work, stall_at, stall_for, j)
-        response = end - t - work + work / calls
-        gone = response > knobs.timeout_s
-        if not gone or knobs.abandoned_is_done or wait <= knobs.timeout_s:
-            take(free, end)
-        if t < down_from < min(end, t + knobs.timeout_s):
-            counts[kind, SHED] += calls
-            row[3] += calls
-            come_back(calls, kind, level, down_from - t0, window, knobs, pool, tokens, counts, u01(key, chance))
-            continue
-        if gone:
-            response = knobs.timeout_s
-            counts[kind, TIMED_OUT] += calls
-            row[4] += calls
-            come_back(calls, kind, level, t - t0 + response, window, knobs, pool, tokens, counts, u01(key, chance))
-        else:
-            counts[kind, SERVED] += calls
-        ends(calls, kind, 1 if gone else 0, t + response, window, last, knobs, t0, due)
-        wait = min(wait, response)
-        row[0] += calls
-        row[1] += calls * wait
-        row[2] = max(row[2], wait)
-        sums[kind, 0] += calls
-        sums[kind, 1] += calls * int(wait * 1e9 + 0.5)
-        sums[kind, 2] += calls * int(response * 1e9 + 0.5)
-        waits[bucket(wait)] += calls
-        responses[kind, bucket(response)] += calls
+        what, failed_at = SHED, t
+        if not (down_from <= t < down_until or wait > knobs.shed_wait_s):
+            work = work_of(calls, mean[kind], cv[kind], u01(key, chance + 1), u01(key, chance + 2))
+            end = finish(start, work, stall_at, stall_for, j)
+            response = end - t - work + work / calls
+            what = SERVED if response <= knobs.timeout_s else TIMED_OUT
+            if what == SERVED or knobs.abandoned_is_done or wait <= knobs.timeout_s:
+                take(free, end)
+            response = min(response, knobs.timeout_s)
+            failed_at = t + response
+            if t < down_from < failed_at:
+                what, failed_at = SHED, down_from
+            else:
+                ends(calls, kind, what - SERVED >> 1, failed_at, window, last, knobs, t0, due)
+                note(kind, calls, min(wait, response), response, sums, row, responses, waits)
+        counts[kind, what] += calls
+        row[what] += calls
+        if what != SERVED:
+            come_back(calls, kind, types[i] % levels, failed_at - t0, window, knobs, pool, tokens, counts, u01(key, chance))
+    look(g, t0 + knobs.window_s, t0, knobs, free, stall_at, stall_for, j, grid)
     return j

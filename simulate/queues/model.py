@@ -53,7 +53,7 @@ class TimedOut:
 class Delay(Protocol):
     """All that a modelled store knows of the queues. `t` is virtual µs, `u01` a keyed hash of (seed, request, call)."""
 
-    def at(self, kind: Kind, shard: int, t: int, elements: int, bytes: int, u01: float) -> Served | Refused | TimedOut:  # the contract's word
+    def at(self, kind: Kind, shard: int, t: int, elements: int, bytes: int, u01: float) -> Served | Refused | TimedOut:  # noqa: A002 - the contract's word
         """What happens to a call that reaches `shard` at `t`."""
 
 

@@ -11,7 +11,7 @@ from ..compiled import njit
 from .chance import place, u01
 from .closed import moments
 from .draws import arrivals
-from .exact import FIRST, RETRIED, SERVED, Knobs, deal, per_request
+from .exact import FIRST, LONGEST, RETRIED, SERVED, SHED, TIMED_OUT, WAITED, WAITS, Knobs, deal, per_request
 
 CLOSED, EXACT, BUNDLED, DOWN = range(4)
 BINS = 64  # of rho, in which calm windows are summed
@@ -35,6 +35,15 @@ def demand(calls: np.ndarray, pool: np.ndarray, w: int, window: int, offered: np
         if first > 0 and tokens[0] < knobs.burst:
             tokens[0] = min(knobs.burst, tokens[0] + knobs.budget * first)
     return back
+
+
+@njit
+def load_of(offered: np.ndarray, levels: int, mean: np.ndarray) -> float:
+    """Seconds of work in what is offered."""
+    work = 0.0
+    for ty in range(offered.size):
+        work += offered[ty] * mean[ty // levels]
+    return work
 
 
 @njit
@@ -72,46 +81,55 @@ def wake(free: np.ndarray, t0: float, p_wait: float, mean: float, busy: float, s
 
 
 @njit
+def keep_calm(w: int, calls: np.ndarray, n: int, now: np.ndarray, counts: np.ndarray, bins: np.ndarray, rows: np.ndarray) -> None:
+    """A window by closed form: everything is served, and added up with others of the same rho."""
+    rows[w, 1], rows[w, 2] = now[1], now[2]
+    kinds, b = calls.shape[0], int(now[0] * BINS)
+    for k in range(kinds):
+        counts[k, SERVED] += calls[k, w]
+        bins[b, k] += calls[k, w]
+        bins[BINS, k] += calls[k, w]
+    for i in range(3):
+        bins[b, kinds + i] += n * now[1 + i]
+
+
+@njit
+def describe(w: int, n: int, row: np.ndarray, rows: np.ndarray) -> None:
+    """A window that was looked at call by call: (…, mean wait, longest, p_shed, p_timeout, …)."""
+    if row[WAITED] > 0.0:
+        rows[w, 2] = row[WAITS] / row[WAITED]
+    rows[w, 3] = row[LONGEST]
+    if n > 0:
+        rows[w, 4], rows[w, 5] = row[SHED] / n, row[TIMED_OUT] / n
+
+
+@njit
 def run_shard(shard: int, calls: np.ndarray, mean: np.ndarray, cv: np.ndarray, knobs: Knobs, erlang: np.ndarray, seed: np.uint64,
               window0: int, watched: bool, free: np.ndarray, stall_at: np.ndarray, stall_for: np.ndarray, down_from: float,
               down_until: float, pool: np.ndarray, due: np.ndarray, tokens: np.ndarray, counts: np.ndarray, responses: np.ndarray,
               waits: np.ndarray, sums: np.ndarray, bins: np.ndarray, rows: np.ndarray, grid: np.ndarray, how: np.ndarray) -> None:  # fmt: skip
     """One shard through the windows; `rows[window]` gets (rho, p_wait, mean wait, longest, p_shed, p_timeout, stalled)."""
     kinds, windows = calls.shape
-    levels = pool.shape[1]
-    width = knobs.window_s
+    levels, width = pool.shape[1], knobs.window_s
     limit = 2 * knobs.events_max + kinds * levels
-    rate = np.zeros(kinds)
-    for k in range(kinds):
-        rate[k] = calls[k].mean()
     types, sizes, gaps = np.empty(limit, np.int64), np.empty(limit, np.int64), np.empty(limit)
     offered, parts = np.zeros(kinds * levels, np.int64), np.zeros(kinds * levels, np.int64)
-    row, calm, now = np.zeros(5), np.zeros(6), np.zeros(6)
-    was_calm = free.max() < 0.0  # so the last block left it
-    j = 0
+    row, calm, now, rate = np.zeros(6), np.zeros(6), np.zeros(6), np.zeros(kinds)
+    for k in range(kinds):
+        rate[k] = calls[k].mean()
+    was_calm, j = free.max() < 0.0, 0  # calm: so the last block left it
     for w in range(windows):
         window, t0 = window0 + w, w * width
         back = demand(calls, pool, w, window, offered, counts, tokens, knobs)
         n = smooth(calls[:, w], rate)
         moments(rate, mean, cv, free.size, width, erlang, now)  # rho, p_wait, mean, square, service, erlangs
-        rho = 0.0
-        for ty in range(offered.size):
-            rho += offered[ty] * mean[ty // levels] / (width * free.size)
-        still = standing(t0, t0 + width, stall_at, stall_for)
+        rows[w, 0] = rho = load_of(offered, levels, mean) / (width * free.size)
+        rows[w, 6] = standing(t0, t0 + width, stall_at, stall_for) / width
         down = down_from < t0 + width and t0 < down_until
-        rows[w, 0], rows[w, 6] = rho, still / width
-        rested = was_calm or free.max() <= t0 + now[4]
-        quiet = now[0] < knobs.closed_below and rho < 0.5 * (1.0 + knobs.closed_below) and back == 0
-        if quiet and still == 0.0 and not down and not watched and rested:
-            rows[w, 1], rows[w, 2], how[w] = now[1], now[2], CLOSED
-            b = int(now[0] * BINS)
-            for k in range(kinds):
-                counts[k, SERVED] += calls[k, w]
-                bins[b, k] += calls[k, w]
-                bins[BINS, k] += calls[k, w]
-            bins[b, kinds] += n * now[1]
-            bins[b, kinds + 1] += n * now[2]
-            bins[b, kinds + 2] += n * now[3]
+        quiet = now[0] < knobs.closed_below and rho < 0.5 * (1.0 + knobs.closed_below)
+        if quiet and back == 0 and rows[w, 6] == 0.0 and not (down or watched) and (was_calm or free.max() <= t0 + now[4]):
+            keep_calm(w, calls, n, now, counts, bins, rows)
+            how[w] = CLOSED
             calm[:] = now
             was_calm = True
             continue
@@ -121,19 +139,15 @@ def run_shard(shard: int, calls: np.ndarray, mean: np.ndarray, cv: np.ndarray, k
                 calm[:] = now
             wake(free, t0, calm[1], calm[2], calm[5], calm[4], key)
             was_calm = False
+        n += back
         m = deal(offered, mean, knobs.events_max, levels, parts, types)
         used = arrivals(types, m, offered, parts, sizes, gaps, key)
         row[:] = 0.0
         j = per_request(types, m, sizes, gaps, used, key, levels, mean, cv, knobs, t0, window, window0 + windows, free,
                         stall_at, stall_for, j, down_from, down_until, pool, due, tokens, counts, responses, waits, sums, row,
                         grid[w])  # fmt: skip
-        n += back
         how[w] = DOWN if down else (EXACT if n <= knobs.events_max else BUNDLED)
-        if row[0] > 0.0:
-            rows[w, 2] = row[1] / row[0]
-        rows[w, 3] = row[2]
-        if n > 0:
-            rows[w, 4], rows[w, 5] = row[3] / n, row[4] / n
+        describe(w, n, row, rows)
     for i in range(free.size):
         free[i] = -1.0 if was_calm else max(free[i] - windows * width, 0.0)
 
