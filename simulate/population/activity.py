@@ -23,13 +23,15 @@ from ..compiled import njit
 from .chance import mix, normal_quantile, unit
 
 Floats = npt.NDArray[np.float64]
+Ids = npt.NDArray[np.int64]
 
 # places in the header of `act`
 (
     KEY, USERS, DORMANT, MONTHLY, ABSENT, RHO, RHO_REST, Z_TWEETS, CAP, COUPLING, LN_FROM, LN_AT, READ_COUPLING, READ_SHIFT,
     REPLIES, RETWEETS, QUOTES, MEDIA, HASHTAGS, MENTIONS, LINKS, TAGS, TAG_EXPONENT, FIRST_MS, SPAN_MS, GROWTH, ID_BITS,
-) = range(27)  # fmt: skip
-HEADER = 32
+    R_LIKES, R_RETWEETS, R_REPLIES, R_QUOTES, R_EXPONENT, R_SIGMA, R_SPREAD_MS, R_ANSWER_MS, R_NORM,
+) = range(36)  # fmt: skip
+HEADER = 48
 Z_MAX = 7.0  # beyond it nobody is, of two billion
 CELLS = 4097
 READ_AT = HEADER  # ln of reads a day, over the reading latent in [-Z_MAX, Z_MAX]
@@ -64,7 +66,7 @@ def latent(act: Floats, i: int) -> float:
 @njit
 def resident(act: Floats, i: int) -> bool:
     """Seen in the last 7 days: has a cached timeline."""
-    return unit(mix(int(act[KEY]), i * STREAMS + READS)) >= act[ABSENT]
+    return bool(unit(mix(int(act[KEY]), i * STREAMS + READS)) >= act[ABSENT])
 
 
 @njit
@@ -87,7 +89,7 @@ def tweet_rate(act: Floats, i: int, followers: int) -> float:
     if both <= act[Z_TWEETS]:
         return 0.0
     ln_rate = _cell(act, TWEET_AT, (both - act[Z_TWEETS]) / (Z_MAX - act[Z_TWEETS]))
-    return min(act[CAP], math.exp(ln_rate + act[COUPLING] * followers_weight(act, followers)))
+    return float(min(act[CAP], math.exp(ln_rate + act[COUPLING] * followers_weight(act, followers))))
 
 
 @njit
@@ -96,7 +98,7 @@ def tweets_ever(act: Floats, i: int) -> bool:
     z = latent(act, i)
     if z == -math.inf:
         return False
-    return act[RHO] * z + act[RHO_REST] * normal_quantile(unit(mix(int(act[KEY]), i * STREAMS + TWEETS))) > act[Z_TWEETS]
+    return bool(act[RHO] * z + act[RHO_REST] * normal_quantile(unit(mix(int(act[KEY]), i * STREAMS + TWEETS))) > act[Z_TWEETS])
 
 
 @njit
@@ -106,7 +108,7 @@ def followers_weight(act: Floats, followers: int) -> float:
     if ln <= start:
         return ln
     over = min(ln, end) - start
-    return start + over - over * over / (2.0 * (end - start))
+    return float(start + over - over * over / (2.0 * (end - start)))
 
 
 @njit
@@ -120,4 +122,40 @@ def _cell(act: Floats, start: int, share: float) -> float:
     """A table of `CELLS` values over [0, 1], with straight lines between them."""
     at = min(max(share, 0.0), 1.0) * (CELLS - 1)
     low = min(int(at), CELLS - 2)
-    return act[start + low] + (act[start + low + 1] - act[start + low]) * (at - low)
+    return float(act[start + low] + (act[start + low + 1] - act[start + low]) * (at - low))
+
+
+@njit
+def tweet_rates(act: Floats, ids: Ids, followers: Ids) -> Floats:
+    """`tweet_rate` of each."""
+    out = np.empty(len(ids))
+    for at in range(len(ids)):
+        out[at] = tweet_rate(act, ids[at], followers[at])
+    return out
+
+
+@njit
+def read_rates(act: Floats, ids: Ids, followees: Ids) -> Floats:
+    """`read_rate` of each."""
+    out = np.empty(len(ids))
+    for at in range(len(ids)):
+        out[at] = read_rate(act, ids[at], followees[at])
+    return out
+
+
+@njit
+def residents(act: Floats, ids: Ids) -> npt.NDArray[np.bool_]:
+    """`resident` of each."""
+    out = np.empty(len(ids), np.bool_)
+    for at in range(len(ids)):
+        out[at] = resident(act, ids[at])
+    return out
+
+
+@njit
+def created(act: Floats, ids: Ids) -> Ids:
+    """`created_ms` of each."""
+    out = np.empty(len(ids), np.int64)
+    for at in range(len(ids)):
+        out[at] = created_ms(act, ids[at])
+    return out

@@ -9,19 +9,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from ...core.errors import Invalid
-from .activity import CELLS, COUPLING, HEADER, LN_AT, LN_FROM, Z_MAX, Calibration, Floats, followers_weight
-from .activity import (  # the header, place by place
-    ABSENT, CAP, DORMANT, FIRST_MS, GROWTH, HASHTAGS, ID_BITS, KEY, LINKS, MEDIA, MENTIONS, MONTHLY, QUOTES, READ_COUPLING,
-    READ_SHIFT, REPLIES, RETWEETS, RHO, RHO_REST, SPAN_MS, TAG_EXPONENT, TAGS, USERS, Z_TWEETS,
-)  # fmt: skip
 from ..compiled import njit
+from . import activity as a
+from .activity import CELLS, HEADER, Z_MAX, Calibration, Floats, followers_weight, tweet_rates
 from .chance import mix, normal_quantiles, normal_tails
 from .clocks import Curves, clock_cells
+from .graph import Graph
 from .params import Params
 
 Degrees = npt.NDArray[np.int64]
@@ -33,15 +32,16 @@ WEEKLY_SLOWEST, MONTHLY_SLOWEST = 1 / 7, 1 / 30
 ACTIVITY_STREAM = 0xAC7
 
 
-def activity_table(
-    params: Params, users: int, seed: int, followers: Degrees, followees: Degrees, clock: Curves
-) -> tuple[Floats, Calibration]:
-    """`act` for a population of that size, from the degrees of some of its users."""
-    header = _header(params, users, seed)
+def activity_table(params: Params, graph: Graph, seed: int, clock: Curves) -> tuple[Floats, Calibration]:
+    """`act` for the population over that graph."""
+    sample = sample_users(graph.users, seed, SAMPLED)
+    followers, followees = graph.in_degree(sample), graph.out_degree(sample)
+    header = _header(params, graph.users, seed)
     weights = _weights(header, followers)
     reads, core, ln_reads, reads_off, daily_off = _reading(params, header, followees)
     tweets, ln_tweets, own, tweets_off = _tweeting(params, header, weights)
     act = np.concatenate((header, reads, tweets, clock_cells(clock)))
+    act[a.R_NORM] = _reach(act, sample, graph)
     return act, Calibration(core, ln_reads, ln_tweets, own, tweets_off, reads_off, daily_off, len(followers))
 
 
@@ -49,6 +49,25 @@ def sample_users(users: int, seed: int, count: int) -> npt.NDArray[np.int64]:
     """That many users, one from each of as many equal ranges of ids: a sample that depends on the seed alone."""
     count = min(users, count)
     return _stratified(users, _key(seed, 0x5A), count)
+
+
+def celebrity_steps(graph: Graph, steps: int = 200) -> tuple[Degrees, Floats]:
+    """Celebrities at ever larger distances in rank, and how many accounts each stands for."""
+    count = graph.shape.celebrities
+    edges = np.unique(np.round(np.geomspace(1, count + 1, steps + 1)).astype(np.int64)) - 1
+    ids = np.array([graph.celebrity_by_rank(int((low + high - 1) // 2)) for low, high in pairwise(edges)])
+    return ids.astype(np.int64), np.diff(edges).astype(np.float64)
+
+
+def _reach(act: Floats, sample: Degrees, graph: Graph) -> float:
+    """Mean over tweets of followers^exponent: ordinary users by sample, celebrities by steps of rank."""
+    stars, weights = celebrity_steps(graph)
+    ordinary = sample[~graph.is_celebrity(sample)]
+    ids = np.concatenate((ordinary, stars))
+    weight = np.concatenate((np.full(len(ordinary), (graph.users - graph.shape.celebrities) / max(1, len(ordinary))), weights))
+    followers = graph.in_degree(ids)
+    rates = tweet_rates(act, ids, followers) * weight
+    return float(rates @ followers.astype(np.float64) ** act[a.R_EXPONENT]) / max(1e-12, float(rates.sum()))
 
 
 def _key(seed: int, stream: int) -> int:
@@ -61,19 +80,30 @@ def _header(params: Params, users: int, seed: int) -> Floats:
     tweeting = params["activity.tweeting_share"]
     first, last = (_new_year(params[f"accounts.{end}_year"]) for end in ("first", "last"))
     places = {
-        KEY: _key(seed, ACTIVITY_STREAM), USERS: users, DORMANT: 1 - monthly, MONTHLY: monthly, ABSENT: 1 - params.weekly_share,
-        RHO: rho, RHO_REST: math.sqrt(1 - rho * rho), CAP: params["activity.cap_per_day"],
-        Z_TWEETS: -Z_MAX if tweeting >= 1 else float(normal_quantiles(np.array([1 - tweeting]))[0]),
-        COUPLING: params["activity.followers_exponent"], READ_COUPLING: params["reading.following_exponent"],
-        LN_FROM: math.log(params["activity.saturates_from"] + 1), LN_AT: math.log(params["activity.saturates_at"] + 1),
-        REPLIES: params["tweets.replies"], RETWEETS: params["tweets.retweets"], QUOTES: params["tweets.quotes"],
-        MEDIA: params["tweets.media"], HASHTAGS: params["tweets.hashtags"], MENTIONS: params["tweets.mentions"],
-        LINKS: params["tweets.links"], TAGS: params["tweets.hashtag_vocabulary"], TAG_EXPONENT: params["tweets.hashtag_exponent"],
-        FIRST_MS: first, SPAN_MS: last - first, GROWTH: params["accounts.growth"], ID_BITS: max(29, (users - 1).bit_length()),
+        a.KEY: _key(seed, ACTIVITY_STREAM), a.USERS: users, a.DORMANT: 1 - monthly, a.MONTHLY: monthly, a.ABSENT: 1 - params.weekly_share,
+        a.RHO: rho, a.RHO_REST: math.sqrt(1 - rho * rho), a.CAP: params["activity.cap_per_day"],
+        a.Z_TWEETS: -Z_MAX if tweeting >= 1 else float(normal_quantiles(np.array([1 - tweeting]))[0]),
+        a.COUPLING: params["activity.followers_exponent"], a.READ_COUPLING: params["reading.following_exponent"],
+        a.LN_FROM: math.log(params["activity.saturates_from"] + 1), a.LN_AT: math.log(params["activity.saturates_at"] + 1),
+        a.REPLIES: params["tweets.replies"], a.RETWEETS: params["tweets.retweets"], a.QUOTES: params["tweets.quotes"],
+        a.MEDIA: params["tweets.media"], a.HASHTAGS: params["tweets.hashtags"], a.MENTIONS: params["tweets.mentions"],
+        a.LINKS: params["tweets.links"], a.TAGS: params["tweets.hashtag_vocabulary"], a.TAG_EXPONENT: params["tweets.hashtag_exponent"],
+        a.FIRST_MS: first, a.SPAN_MS: last - first, a.GROWTH: params["accounts.growth"], a.ID_BITS: max(29, (users - 1).bit_length()),
+        a.R_LIKES: params["reactions.likes_per_tweet"], a.R_EXPONENT: params["reactions.followers_exponent"],
+        a.R_SIGMA: params["reactions.sigma"], a.R_SPREAD_MS: _half_life(params["reactions.retweets_first_hour"]),
+        a.R_ANSWER_MS: _half_life(params["reactions.replies_first_hour"]), a.R_NORM: 1.0,
     }  # fmt: skip
+    standing = max(1e-9, 1 - params["tweets.retweets"])  # a retweet is a reaction to one of the other tweets
+    for place, kind in ((a.R_RETWEETS, "retweets"), (a.R_REPLIES, "replies"), (a.R_QUOTES, "quotes")):
+        places[place] = params[f"tweets.{kind}"] / standing
     for place, value in places.items():
         header[place] = value
     return header
+
+
+def _half_life(first_hour: float) -> float:
+    """Of a share a/(a + t) reached by age a: the t with which that share is reached within an hour."""
+    return 3_600_000 * (1 - first_hour) / first_hour
 
 
 def _new_year(year: float) -> int:
@@ -100,10 +130,10 @@ def _grid() -> tuple[Floats, Floats, Floats]:
 
 
 def _tweeting(params: Params, header: Floats, weights: Floats) -> tuple[Floats, float, float, float]:
-    """ln rates over the tweeting latent, so that the mean over accounts is the target; all spread together is sigma."""
+    """Logarithms of rates over the tweeting latent, so that the mean over accounts is the target; all spread together is sigma."""
     exponent, sigma, share = params["activity.followers_exponent"], params["activity.sigma"], params["activity.tweeting_share"]
     own = math.sqrt(max(0.0, sigma**2 - (exponent * float(weights.std())) ** 2))
-    z = np.linspace(header[Z_TWEETS], Z_MAX, CELLS)
+    z = np.linspace(header[a.Z_TWEETS], Z_MAX, CELLS)
     tails = normal_tails(z)
     upper = np.clip(tails / share, 1e-300, 1 - 0.25 / CELLS)
     shape = own * -normal_quantiles(upper)
@@ -122,10 +152,10 @@ def _tweeting(params: Params, header: Floats, weights: Floats) -> tuple[Floats, 
 
 
 def _reading(params: Params, header: Floats, followees: Degrees) -> tuple[Floats, float, float, float, float]:
-    """ln rates over the reading latent, so that mean and expected readers a day are the targets."""
+    """Logarithms of rates over the reading latent, so that mean and expected readers a day are the targets."""
     exponent, target = params["reading.following_exponent"], params.reads_per_account
-    factors = _middles((followees + 1.0) ** exponent)
-    header[READ_SHIFT] = math.log(float(factors.mean()))
+    factors = _middles(np.power(followees.astype(np.float64) + 1.0, exponent))
+    header[a.READ_SHIFT] = math.log(float(factors.mean()))
     factors /= factors.mean()
     _, mass, tails = _grid()
     monthly, sigma = params.monthly_share, params["reading.sigma"]

@@ -24,7 +24,7 @@ def mix(key: int, question: int) -> int:
     z = np.uint64(key) + (np.uint64(question) + np.uint64(1)) * _GOLDEN
     z = (z ^ (z >> _S30)) * _M1
     z = (z ^ (z >> _S27)) * _M2
-    return z ^ (z >> _S31)
+    return z ^ (z >> _S31)  # type: ignore[return-value]  # compiled code has one integer
 
 
 @njit
@@ -36,7 +36,7 @@ def unit(bits: int) -> float:
 @njit
 def below(bits: int, n: int) -> int:
     """A whole number in [0, n), n >= 1 and below 2^32."""
-    return np.int64(((np.uint64(bits) >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))
+    return np.int64(((np.uint64(bits) >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))  # type: ignore[return-value]  # compiled code has one integer
 
 
 @njit
@@ -63,7 +63,7 @@ def poisson(mean: float, bits: int) -> int:
         return 0
     u = unit(bits)
     if mean > POISSON_EXACT_MAX:
-        return max(0, int(math.floor(mean + math.sqrt(mean) * normal_quantile(u) + 0.5)))
+        return max(0, math.floor(mean + math.sqrt(mean) * normal_quantile(u) + 0.5))
     term = math.exp(-mean)
     total, count = term, 0
     while total < u and count < 400:

@@ -81,7 +81,7 @@ def share_of_ms(act: Floats, base: int, ms: int) -> float:
     """How much of a region's day has happened by that millisecond. O(1)."""
     minute = ms // 60_000
     start = act[base + minute]
-    return start + (act[base + minute + 1] - start) * ((ms - minute * 60_000) / 60_000.0)
+    return float(start + (act[base + minute + 1] - start) * ((ms - minute * 60_000) / 60_000.0))
 
 
 def _fitted(regions: tuple[Region, ...], peak: float, trough: float) -> Curves:

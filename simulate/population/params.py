@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
 
 from ...core.errors import Invalid
 from ...core.settings_file import Setting, read_file
-from .param_keys import KEYS, REGION_KEYS, PROVINCES_MAX, Key, key_of
+from .param_keys import KEYS, PROVINCES_MAX, REGION_KEYS, Key, key_of
 
 PRESETS = ("design", "twitter-2013", "twitter-2014")
 FIELDS = ("value", "low", "high", "source", "date")
@@ -138,7 +139,7 @@ def _interval(name: str, given: Mapping[str, Setting]) -> Interval:
     key = key_of(name)
     where = next(iter(given.values())).source
     if key is None or "value" not in given:
-        raise _refused(where, f"{name} has no value", "write { value = …, low = …, high = …, source = \"…\", date = \"…\" }")
+        raise _refused(where, f"{name} has no value", 'write { value = …, low = …, high = …, source = "…", date = "…" }')
     numbers = {field: _number(name, key, given[field]) for field in ("value", "low", "high") if field in given}
     value = numbers["value"]
     low, high = numbers.get("low", value), numbers.get("high", value)
@@ -179,7 +180,7 @@ def _checked(preset: str, found: Mapping[str, Interval]) -> Params:
 
 def _people(found: Mapping[str, Interval]) -> None:
     names = ("accounts.total", "accounts.monthly", "accounts.weekly", "accounts.daily")
-    for more, fewer in zip(names, names[1:], strict=False):
+    for more, fewer in pairwise(names):
         if found[fewer].value > found[more].value:
             what = f"{fewer} is {found[fewer].value:,.0f}, more than {more} with {found[more].value:,.0f}"
             raise _refused(found[fewer].where, what, "accounts >= monthly >= weekly >= daily")

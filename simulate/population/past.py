@@ -43,7 +43,7 @@ def code_of(act: Floats, i: int) -> int:
     x = (x * _ODD2) & mask
     x ^= x >> half
     x = (x * _ODD3) & mask
-    return np.int64(x ^ (x >> half))
+    return np.int64(x ^ (x >> half))  # type: ignore[return-value]  # compiled code has one integer
 
 
 @njit
@@ -57,7 +57,7 @@ def index_of(act: Floats, code: int) -> int:
     x ^= x >> half
     x = (x * _BACK2) & mask
     x ^= x >> half
-    return np.int64(((x - np.uint64(int(act[KEY]))) * _BACK1) & mask)
+    return np.int64(((x - np.uint64(int(act[KEY]))) * _BACK1) & mask)  # type: ignore[return-value]  # compiled code has one integer
 
 
 @njit
@@ -75,7 +75,7 @@ def window_bits(act: Floats) -> int:
 @njit
 def block_power(rate: float) -> int:
     """Blocks of a user of that rate are 2^this days long."""
-    return min(LONGEST, max(SHORTEST, int(math.floor(math.log2(BLOCK_TWEETS / rate)))))
+    return min(LONGEST, max(SHORTEST, math.floor(math.log2(BLOCK_TWEETS / rate))))
 
 
 @njit
@@ -95,7 +95,7 @@ def ms_at(act: Floats, base: int, days: float) -> int:
 def block_at(act: Floats, base: int, length: float, ms: int) -> int:
     """The block that an instant lies in."""
     day = ms // DAY_MS
-    block = int(math.floor((day + share_of_ms(act, base, ms - day * DAY_MS)) / length))
+    block = math.floor((day + share_of_ms(act, base, ms - day * DAY_MS)) / length)
     while ms_at(act, base, block * length) > ms:
         block -= 1
     while ms_at(act, base, (block + 1) * length) <= ms:
@@ -180,10 +180,8 @@ def stands(act: Floats, table: Table, at: Layout, tweet_id: int, now_ms: int) ->
     window = tweet_id >> bits
     block = block_at(act, base, 2.0 ** block_power(rate), window << (bits - TIME_SHIFT))
     windows = np.empty(BLOCK_MAX, np.int64)
-    for place in range(block_into(act, i, rate, base, block, windows)):
-        if windows[place] == window:
-            return True
-    return False
+    count = block_into(act, i, rate, base, block, windows)
+    return bool(np.any(windows[:count] == window))
 
 
 @njit
@@ -209,3 +207,25 @@ def tweets_between(act: Floats, table: Table, at: Layout, i: int, start_ms: int,
             ms = ((windows[place] << int(act[ID_BITS])) | code) >> TIME_SHIFT
             total += start <= ms < end
     return total
+
+
+@njit
+def tweets_before(act: Floats, table: Table, at: Layout, ids: Ids, end_ms: int, out: Ids) -> None:
+    """`tweets_between` the creation of each and `end_ms`."""
+    for place in range(len(ids)):
+        out[place] = tweets_between(act, table, at, ids[place], EPOCH_MS, end_ms)
+
+
+@njit
+def stand(act: Floats, table: Table, at: Layout, tweet_ids: Ids, now_ms: int, out: npt.NDArray[np.bool_]) -> None:
+    """`stands` of each."""
+    for place in range(len(tweet_ids)):
+        out[place] = stands(act, table, at, tweet_ids[place], now_ms)
+
+
+@njit
+def authors_into(act: Floats, users: int, tweet_ids: Ids, out: Ids) -> None:
+    """`author_of` each; -1 beyond the population and for what is no id."""
+    for place in range(len(tweet_ids)):
+        i = author_of(act, tweet_ids[place])
+        out[place] = i if tweet_ids[place] > 0 and i < users else -1

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..compiled import njit
-from .activity import KEY, QUOTES, REPLIES, RETWEETS, ID_BITS, Floats, tweet_rate, tweets_ever
+from .activity import ID_BITS, KEY, MENTIONS, QUOTES, REPLIES, RETWEETS, Floats, tweet_rate, tweets_ever
 from .chance import below, mix, unit
 from .hashing import Table
 from .kernels import followee_at, in_degree_of, out_degree_of
@@ -23,9 +23,9 @@ ASKED = 8  # followees a tweet asks
 BLOCKS_BACK = 3  # how far back each looks: some ten tweets
 OWN_MAX = 48  # own tweets since the original that a retweet looks through
 LEVELS = 7
-KIND_STREAM, ASK_STREAM, LEVEL_STREAM = 0x51D, 0xA5C, 0x1E7
-AUTHOR, KIND, PARENT, PARENT_AUTHOR, ROOT = range(5)  # columns of `describe`
-COLUMNS = 5
+KIND_STREAM, ASK_STREAM, LEVEL_STREAM, MENTION_STREAM = 0x51D, 0xA5C, 0x1E7, 0x3E7
+AUTHOR, KIND, PARENT, PARENT_AUTHOR, ROOT, MENTIONED = range(6)  # columns of `describe`
+COLUMNS = 6
 
 
 @njit
@@ -46,8 +46,7 @@ def level_of(act: Floats, tweet_id: int) -> int:
         return 0
     bits = mix(int(act[KEY]) ^ LEVEL_STREAM, tweet_id)
     level = 1
-    while level < LEVELS and bits & np.uint64(1):
-        bits >>= np.uint64(1)
+    while level < LEVELS and (np.uint64(bits) >> np.uint64(level)) & np.uint64(1):
         level += 1
     return level
 
@@ -89,7 +88,7 @@ def fitting(act: Floats, table: Table, at: Layout, author: int, tweet_id: int, l
         for place in range(block_into(act, author, rate, base, block, windows) - 1, -1, -1):
             candidate = (windows[place] << bits) | code
             if windows[place] < latest and nominal_kind(act, candidate) != RETWEET and level_of(act, candidate) < level:
-                return candidate
+                return int(candidate)
     return 0
 
 
@@ -148,3 +147,14 @@ def describe(act: Floats, table: Table, at: Layout, tweet_ids: Ids, out: Ids) ->
                 above = parent_of(act, table, at, who, root, out_degree_of(table, at, who), windows, mine)
         out[place, AUTHOR], out[place, KIND], out[place, PARENT], out[place, ROOT] = i, kind, parent, root
         out[place, PARENT_AUTHOR] = author_of(act, parent) if parent else -1
+        out[place, MENTIONED] = mentioned(act, table, at, i, tweet_id, kind)
+
+
+@njit
+def mentioned(act: Floats, table: Table, at: Layout, i: int, tweet_id: int, kind: int) -> int:
+    """A followee whom an original or quote names; -1 for none."""
+    followees = out_degree_of(table, at, i)
+    key = mix(int(act[KEY]) ^ MENTION_STREAM, tweet_id)
+    if kind in (REPLY, RETWEET) or followees == 0 or unit(key) >= act[MENTIONS]:
+        return -1
+    return followee_at(table, at, i, below(mix(key, 1), followees))
