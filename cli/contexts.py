@@ -48,27 +48,21 @@ class World:
 
 
 def data_folder(context: ContextSettings) -> Path:
-    """Where an embedded context keeps its files. Raises `Unsupported` for the worlds that this build cannot open."""
+    """Where a context keeps its runs, and what it stores. Raises `Unsupported` for the worlds that this build cannot open."""
     if context.kind == "live":
         what = f"context {context.name} is live, and this build of twit has no stores for live servers"
         meaning = "They come with the extra twit[live], whose stores are not part of this version."
         raise Unsupported(what, code="NO_LIVE", meaning=meaning, try_="twit --context local …")
-    if context.kind == "simulated" or context.data is None:
-        what = f"context {context.name} is simulated, and this build of twit has no such world"
-        meaning = "The population of 500 million comes with the extra twit[simulate], which is not part of this version."
-        raise Unsupported(what, code="NO_WORLD", meaning=meaning, try_="twit --context local …")
-    return context.data
+    return context.folder
 
 
 @asynccontextmanager
 async def open_world(invocation: Invocation, *, create: bool = True) -> AsyncIterator[World]:
     """The chosen context, opened; closed on leaving, whatever happened. `create` makes the stores where there are none."""
-    from ..core.stores.embedded import open_stores
-
     settings = invocation.settings
     folder = data_folder(settings.context)
-    clock, entropy = SystemClock(), SystemEntropy()
-    stores = open_stores(folder, settings.limits, clock, ring_folder=settings.context.ring, create=create)
+    entropy = SystemEntropy()
+    stores, clock = await _opened(settings, folder, create=create)
     offload = ThreadOffload(OFFLOAD_THREADS)
     try:
         twit = await build(
@@ -81,6 +75,19 @@ async def open_world(invocation: Invocation, *, create: bool = True) -> AsyncIte
     finally:
         await stores.health.close()
         offload.close()
+
+
+async def _opened(settings: Settings, folder: Path, *, create: bool) -> tuple[Stores, Clock]:
+    """The stores of the chosen context, and its clock."""
+    context, limits = settings.context, settings.limits
+    if context.kind == "simulated":
+        from .computed import open_computed
+
+        return await open_computed(context, limits, SystemClock())
+    from ..core.stores.embedded import open_stores
+
+    clock = SystemClock()
+    return open_stores(folder, limits, clock, ring_folder=context.ring, create=create), clock
 
 
 def holder(invocation: Invocation) -> str:
@@ -122,6 +129,8 @@ async def _perform(
     async with open_world(invocation, create=create) as world:
         if not writes:
             return await act(world)
+        if world.stores.kind == "simulated" and world.context.data is None:
+            invocation.terminal.warn("this world is in memory: what you do in it is gone when the command ends; TWIT_DATA=DIR keeps it")
         before = await world.stores.log.tail()
         if restartable is None:
             result = await _finished(act(world), written)

@@ -19,9 +19,9 @@ from .settings_keys import (
     BUILT_IN,
     CONTEXT_KEYS,
     CONTEXT_NAME,
-    FOLDERS,
     KEYS_OF_KIND,
     LIMIT_NAMES,
+    OF_CHOSEN,
     PATH_KEYS,
     SECRETS,
     TOP_KEYS,
@@ -34,12 +34,15 @@ Layer = dict[str, Setting]
 
 
 class ContextSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """One world by name. `values` are its keys with their places; of secrets, only the file or command that gives them."""
+    """One world by name. `values` are its keys with their places; of secrets, only the file or command that gives them.
+
+    `folder` is where its runs are recorded: its data directory, where it has one."""
 
     name: str
     kind: str
     source: str
     values: dict[str, Setting]
+    folder: Path
     data: Path | None = None
     ring: Path | None = None
     protected: bool = False
@@ -114,7 +117,7 @@ def load(environ: Mapping[str, str], folder: Path, flags: Mapping[str, object] |
     _refuse_commands(local)
     environment = _of_environment(environ, folder)
     layers = [_of_flags(flags or {}, folder, environ), environment, local, user, _built_in(environ)]
-    _place_folders(environment, layers)
+    _place_chosen(environment, layers)
     return Settings(
         layers=tuple(layers),
         contexts=_contexts(layers, environ),
@@ -148,18 +151,18 @@ def _of_environment(environ: Mapping[str, str], folder: Path) -> Layer:
     for name, value in environ.items():
         key = f"limits.{name.removeprefix(ENV_PREFIX).lower()}" if name.startswith(ENV_PREFIX) else VARIABLES.get(name, "")
         if key and value:
-            layer[key] = _shaped(f"contexts.local.{key}" if key in FOLDERS else key, Setting(value, name), folder, environ)
+            layer[key] = _shaped(f"contexts.local.{key}" if key in OF_CHOSEN else key, Setting(value, name), folder, environ)
     return layer
 
 
-def _place_folders(environment: Layer, layers: Sequence[Layer]) -> None:
-    """`TWIT_DATA` and `TWIT_RING` are folders of the chosen context, where that is one that has such a folder."""
+def _place_chosen(environment: Layer, layers: Sequence[Layer]) -> None:
+    """`TWIT_DATA` and its like are of the chosen context, where that is one that has such a key."""
     chosen = _first(layers, "default_context")
     kinds = [layer[f"contexts.{chosen}.kind"].value for layer in layers if f"contexts.{chosen}.kind" in layer]
-    for key in FOLDERS:
-        folder = environment.pop(key, None)
-        if folder and kinds and key in KEYS_OF_KIND[str(kinds[0])]:
-            environment[f"contexts.{chosen}.{key}"] = folder
+    for key in OF_CHOSEN:
+        given = environment.pop(key, None)
+        if given and kinds and key in KEYS_OF_KIND[str(kinds[0])]:
+            environment[f"contexts.{chosen}.{key}"] = given
 
 
 def _of_flags(flags: Mapping[str, object], folder: Path, environ: Mapping[str, str]) -> Layer:
@@ -235,12 +238,13 @@ def _context(name: str, values: dict[str, Setting], environ: Mapping[str, str]) 
         if key not in KEYS_OF_KIND[str(kind.value)]:
             _refuse(f"{one.source}: a context of kind {kind.value} has no {key}", f"contexts.{name}.{key}", "twit context init --help")
     data = Path(str(values["data"].value)) if "data" in values else None
-    if data is None and kind.value == "embedded":
-        data = _data_home(environ).with_name(f"twit-{name}")
+    folder = data or _data_home(environ).with_name(f"twit-{name}")
+    if kind.value == "embedded":
+        data = folder
     ring = Path(str(values["ring"].value)) if "ring" in values else None
     protected = "protected" in values and bool(values["protected"].value)
     return ContextSettings(
-        name=name, kind=str(kind.value), source=kind.source, values=values, data=data, ring=ring, protected=protected
+        name=name, kind=str(kind.value), source=kind.source, values=values, folder=folder, data=data, ring=ring, protected=protected
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from .limits import Limits
 
@@ -16,6 +17,9 @@ SERVERS = ("redis", "cassandra", "mysql", "kafka", "elasticsearch", "s3")
 SECRETS = frozenset(f"{server}_password" for server in SERVERS)
 
 Shape = Callable[[object], object]
+
+_MANY = re.compile(r"(\d+(?:\.\d+)?)([kKmMbBgG])")
+_TIMES = {"k": 1_000, "m": 1_000_000, "b": 1_000_000_000, "g": 1_000_000_000}
 
 
 def text(value: object) -> str:
@@ -39,6 +43,39 @@ def number(value: object) -> int:
         return int(value)
     msg = "a whole number"
     raise ValueError(msg)
+
+
+def count(value: object) -> int:
+    """How many: a whole number, or one in thousands, millions, billions such as 20k, 500M, 1.5B."""
+    try:
+        if isinstance(value, str) and (found := _MANY.fullmatch(value.strip())):
+            return round(float(found[1]) * _TIMES[found[2].lower()])
+        return number(value)
+    except ValueError:
+        msg = "a number such as 20000, 20k or 500M"
+        raise ValueError(msg) from None
+
+
+def factor(value: object) -> float:
+    """A number above 0."""
+    try:
+        found = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else 0.0
+    except ValueError:
+        found = 0.0
+    if not 0 < found < float("inf"):
+        msg = "a number above 0"
+        raise ValueError(msg)
+    return found
+
+
+def moment(value: object) -> str:
+    """A date, or date and time, of ISO 8601; UTC where it names no offset."""
+    try:
+        found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    except ValueError:
+        msg = "a time such as 2026-09-22T14:12:00Z"
+        raise ValueError(msg) from None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def port(value: object) -> int:
@@ -90,11 +127,20 @@ BUILT_IN: dict[str, object] = {
     "host": "127.0.0.1",
     "port": 8420,
     "contexts.local.kind": "embedded",
+    "contexts.world.kind": "simulated",
+    "contexts.world.users": 500_000_000,
+    "contexts.world.seed": 7,
+    "contexts.world.preset": "design",
 }
 VARIABLES = {
     "TWIT_CONTEXT": "default_context",
     "TWIT_DATA": "data",
     "TWIT_RING": "ring",
+    "TWIT_WORLD_USERS": "users",
+    "TWIT_WORLD_SEED": "seed",
+    "TWIT_WORLD_PRESET": "preset",
+    "TWIT_WORLD_AT": "at",
+    "TWIT_WORLD_SPEED": "speed",
     "TWIT_OUTPUT": "output",
     "TWIT_COLOR": "color",
     "TWIT_RATE_LIMITS": "rate_limits",
@@ -108,8 +154,11 @@ CONTEXT_KEYS: dict[str, Shape] = {
     "allow_load": switch,
     "data": text,
     "ring": text,
-    "users": text,
+    "users": count,
     "seed": number,
+    "preset": text,
+    "at": moment,
+    "speed": factor,
     **dict.fromkeys(SERVERS, texts),
     **{f"{server}_user": text for server in SERVERS},
     **{f"{secret}{way}": text for secret in sorted(SECRETS) for way in ("_file", "_command")},
@@ -117,8 +166,8 @@ CONTEXT_KEYS: dict[str, Shape] = {
 _EVERY_KIND = frozenset({"kind", "protected", "allow_load"})
 KEYS_OF_KIND = {
     "embedded": _EVERY_KIND | {"data", "ring"},
-    "simulated": _EVERY_KIND | {"data", "users", "seed"},
-    "live": frozenset(CONTEXT_KEYS) - {"data", "ring", "users", "seed"},
+    "simulated": _EVERY_KIND | {"data", "users", "seed", "preset", "at", "speed"},
+    "live": frozenset(CONTEXT_KEYS) - {"data", "ring", "users", "seed", "preset", "at", "speed"},
 }
-FOLDERS = ("data", "ring")  # their variables mean the chosen context
-PATH_KEYS = frozenset({*FOLDERS, *(f"{secret}_file" for secret in SECRETS)})
+OF_CHOSEN = ("data", "ring", "users", "seed", "preset", "at", "speed")  # their variables mean the chosen context
+PATH_KEYS = frozenset({"data", "ring", *(f"{secret}_file" for secret in SECRETS)})

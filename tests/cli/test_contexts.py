@@ -9,7 +9,8 @@ import pytest
 
 
 def test_the_built_in_context_is_listed_shown_and_checked(home):
-    (row,) = json.loads(home.ok("context", "list", "-o", "json"))["contexts"]
+    row, world = json.loads(home.ok("context", "list", "-o", "json"))["contexts"]
+    assert (world["name"], world["kind"], world["chosen"]) == ("world", "simulated", False)
     assert (row["name"], row["kind"], row["chosen"], row["where"]) == ("local", "embedded", True, str(home.data))
     assert home.ok("context", "show").startswith("local  embedded  (chosen)\n")
     home.ok("user", "list")
