@@ -1,0 +1,71 @@
+"""A computed population as plain facts for the oracle: whom the core's users follow and what they wrote, as of one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...core.model import Tweet, User
+from .ops import Entry
+from .rule import Delivery
+
+if TYPE_CHECKING:
+    from ..population.people import Population
+
+
+class PopulationFacts:
+    """`ops.Facts` over a population. User ids are the core's, an index is one less. Remembers what it was asked."""
+
+    def __init__(self, population: Population, now_ms: int, delivery: Delivery = Delivery.HYBRID) -> None:
+        self._population, self._now_ms, self._delivery = population, now_ms, delivery
+        self._following: dict[int, Sequence[int]] = {}
+        self._pulled: dict[int, bool] = {}
+        self._lists: dict[tuple[int, int, int], Sequence[Entry]] = {}
+        self._tweets: dict[int, Tweet] = {}
+        self._users: dict[int, User] = {}
+
+    def followees(self, user: int) -> Sequence[int]:
+        if user not in self._following:
+            found = self._population.graph.following(user - 1)
+            self._following[user] = (found + 1).tolist()
+            self._pulled.update(zip(self._following[user], self._pulls(found), strict=True))
+        return self._following[user]
+
+    def followers(self, user: int) -> int:
+        return int(self._population.graph.in_degree([user - 1])[0])
+
+    def is_pulled(self, author: int) -> bool:
+        if author not in self._pulled:
+            self._pulled[author] = self._pulls(np.array([author - 1]))[0]
+        return self._pulled[author]
+
+    def entries(self, author: int, before: int, limit: int) -> Sequence[Entry]:
+        asked = author, before, limit
+        if asked not in self._lists:
+            found = self._population.tweets_of([author - 1], before, 0, limit, self._now_ms)[0]
+            self._lists[asked] = [(tweet_id, ref) for tweet_id, ref in found.tolist()]
+        return self._lists[asked]
+
+    def tweet(self, tweet_id: int) -> Tweet:
+        if tweet_id not in self._tweets:
+            found = self._population.tweet([tweet_id], self._now_ms)[0]
+            if found is None:
+                what = f"nobody of the population wrote {tweet_id}"
+                raise LookupError(what)
+            self._tweets[tweet_id] = found
+        return self._tweets[tweet_id]
+
+    def user(self, user_id: int) -> User:
+        if user_id not in self._users:
+            self._users[user_id] = self._population.user(user_id - 1)
+        return self._users[user_id]
+
+    def likes(self, user: int) -> int:  # noqa: ARG002 - who liked a computed tweet is not computed
+        return 0
+
+    def _pulls(self, indexes: np.ndarray) -> list[bool]:
+        if self._delivery is Delivery.HYBRID:
+            return [bool(one) for one in self._population.graph.is_celebrity(indexes)]
+        return [self._delivery is Delivery.PULL] * len(indexes)
