@@ -13,7 +13,8 @@ import numpy as np
 from ...core.errors import Unsupported
 from ...core.ids import EPOCH_MS, id_at
 from ...core.model import Tweet, TweetCounts, User, UserCounts
-from ..population.people import Population, open_population
+from ..population.people import Population
+from .keep import kept_population
 
 if TYPE_CHECKING:
     from ...core.model import Entries, Ids
@@ -99,7 +100,7 @@ class PopulationBase:
 
 def open_people(users: int, seed: int, preset: str) -> PopulationBase:
     """The people of a population of about `users`. Raises `Invalid` for what no population can be."""
-    return PopulationBase(open_population(users, seed, preset), preset)
+    return PopulationBase(kept_population(users, seed, preset), preset)
 
 
 def _indices(user_ids: Sequence[int]) -> Ids:
