@@ -25,11 +25,11 @@ OPTIONS = {"cache": True, "nogil": True, "fastmath": False, "boundscheck": False
 
 def cache_folder() -> Path:
     """Where compiled code is kept: the user's cache, or a temporary folder where that cannot be written."""
-    shared = [HERE / "compiled.py", *sorted((HERE / "population").glob("*.py"))]
+    shared = sorted(HERE.rglob("*.py"))
     digest = hashlib.sha256()
     for path in shared:
         source = path.read_bytes()
-        if b"njit" in source:
+        if b"compiled import" in source or b"numba" in source:
             digest.update(source)
     name = f"compiled-{digest.hexdigest()[:16]}"
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -56,6 +56,11 @@ def njit(function: F | None = None, /, **options: object) -> F | Callable[[F], F
     """Compile on first call: cached, without the interpreter's lock, without bounds checks; `options` override."""
     compile_ = cast("Callable[[F], F]", cast("Any", numba.njit)(**(OPTIONS | options)))
     return compile_ if function is None else compile_(function)
+
+
+def inlined(function: F) -> F:
+    """The same for the small steps of loops: they become part of their callers, without which no loop is vectorised."""
+    return njit(forceinline=True)(function)
 
 
 def _popcount(_typing: Any, _word: Any) -> tuple[Any, Callable[..., Any]]:

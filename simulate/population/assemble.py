@@ -69,9 +69,11 @@ def tier_of(
     if slots[-1] != tier.layers * tier.rows:
         raise ArithmeticError(f"{name}: {slots[-1]} slots for {tier.layers} layers of {tier.rows} rows")
     periods = shape.all_periods if whole else shape.periods
+    magic, shift = id_division(tier.rows)
     return Tier(
         layers=tier.layers, rows=tier.rows, local=tier.local, periods=periods, fold=fold_of(periods), span=shape.all_periods,
-        turn=turn_of(tier.layers), slots=sheet.put(slots), owners=sheet.put(owners_of(slots)),
+        turn=turn_of(tier.layers), fold_layers=fold_of(tier.layers), row_magic=magic, row_shift=shift,
+        slots=sheet.put(slots), owners=sheet.put(owners_of(slots)),
         keys=sheet.put(hash32_array(np.arange(tier.layers), salt_of(seed, purpose))),
         strides=sheet.put(units_of(tier.layers, chance)), salt=salt_of(seed, purpose + 1),
     )
@@ -105,6 +107,7 @@ def heads_of(sheet: Sheet, plan: Plan) -> Heads:
         giant_ids=sheet.put(order), mid_slots=shape.mid_slots, variants=shape.variants, mid_bits=mid_bits,
         mid_cells=mid_corners.size, mid_guide=sheet.put(mid_guide), mid_starts=sheet.put(starts),
         sizes=sheet.put(mids), fold_layers=fold_of(shape.layers),
+        fold_variants=fold_of(shape.variants),
     )
 
 
@@ -120,7 +123,7 @@ def mutual_of(sheet: Sheet, shape: Shape, counts: Counts, seed: int, chance: np.
     layer_of[h[tier.local :], province[tier.local :]] = np.arange(tier.local, tier.layers) + 1
     layer_of[h[: tier.local]] = np.arange(tier.local)[:, None] + 1
     return Mutual(
-        layers=tier.layers, rows=tier.rows, local=tier.local, turn=turn_of(tier.layers), slots=sheet.put(slots),
+        layers=tier.layers, rows=tier.rows, local=tier.local, fold_layers=fold_of(tier.layers), slots=sheet.put(slots),
         owners=sheet.put(owners_of(slots)), keys=sheet.put(hash32_array(np.arange(tier.layers), salt_of(seed, 40))),
         sums=sheet.put((province * (SUM + 1)) | h), layer_of=sheet.put(layer_of), salt=salt_of(seed, 41),
     )
@@ -128,10 +131,10 @@ def mutual_of(sheet: Sheet, shape: Shape, counts: Counts, seed: int, chance: np.
 
 def ring_of(sheet: Sheet, half: Counts, seed: int) -> Ring:
     """Out ranks of equal ring width share a ring."""
-    bands = np.zeros((int(half.max()) + 1, 2), np.int64)
+    bands = np.zeros((int(half.max()) + 1, 4), np.int64)
     for width in np.unique(half):
         ranks = np.flatnonzero(half == width)
-        bands[width] = ranks[0], ranks.size
+        bands[width] = ranks[0], ranks.size, *id_division(ranks.size)
     return Ring(half=sheet.put(half), bands=sheet.put(bands), salt=salt_of(seed, 50))
 
 

@@ -5,10 +5,13 @@ Nothing here keeps state: a value is a function of (what is asked, key).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import cast
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compiled import njit
+from ..compiled import inlined
 
 GOLDEN = 0x9E3779B1
 FIRST = 0x85EBCA77
@@ -17,37 +20,62 @@ ODDS = (0x9E3779B1, 0x7FEB352D, 0x846CA68B, 0x2C1B3C6D, 0x297A2D39)  # a key bec
 
 Ids = NDArray[np.int64]
 Table = NDArray[np.uint32]
+Scratch = NDArray[np.uint32]  # lines of words for one call
 
 
-@njit
+# Casts that compiled code has and the type checker need not know: there, an integer is an integer.
+u32 = cast("Callable[[int], int]", np.uint32)
+u64 = cast("Callable[[int], int]", np.uint64)
+i64 = cast("Callable[[int], int]", np.int64)
+index = cast("Callable[[int], int]", np.uintp)
+
+
+@inlined
+def mix(x: int, key: int) -> int:
+    """32 mixed bits of `x` under `key`, unsigned: all arithmetic in 32 bits, so that loops use the widest vectors."""
+    h = u32(u32(x) * u32(GOLDEN) + u32(key))
+    h = u32(h ^ (h >> u32(15)))
+    h = u32(h * u32(FIRST))
+    h = u32(h ^ (h >> u32(13)))
+    return u32(h * u32(SECOND))
+
+
+@inlined
+def below32(x: int, key: int, n: int) -> int:
+    """A keyed value in [0, n), unsigned."""
+    return u32((u64(mix(x, key)) * u64(u32(n))) >> u64(32))
+
+
+@inlined
+def wrap32(x: int, n: int) -> int:
+    """`x` modulo `n` for x in [0, 2n), without a branch, unsigned."""
+    high = u32(x)
+    low = u32(high - u32(n))
+    return min(high, low)
+
+
+@inlined
 def hash32(x: int, key: int) -> int:
-    """32 mixed bits of `x` under `key`, as a non-negative integer."""
-    h = np.uint32(x * GOLDEN + key)
-    h = np.uint32(h ^ (h >> np.uint32(15)))
-    h = np.uint32(h * FIRST)
-    h = np.uint32(h ^ (h >> np.uint32(13)))
-    h = np.uint32(h * SECOND)
-    return np.int64(h)  # type: ignore[return-value]  # compiled code has one integer
+    """32 mixed bits of `x` under `key`, as a non-negative integer of 64 bits."""
+    return i64(mix(x, key))
 
 
-@njit
+@inlined
 def below(x: int, key: int, n: int) -> int:
     """A keyed value in [0, n)."""
     return (hash32(x, key) * n) >> 32
 
 
-@njit
-def load(table: Table, index: int) -> int:
-    """`table[index]` as a signed integer, without the check for a negative index."""
-    return np.int64(table[np.uintp(index)])  # type: ignore[return-value]
+@inlined
+def load(table: Table, place: int) -> int:
+    """`table[place]` as a signed integer, without the check for a negative index."""
+    return i64(table[index(place)])  # type: ignore[arg-type]  # an element is an integer
 
 
-@njit
+@inlined
 def wrap(x: int, n: int) -> int:
-    """`x` modulo `n` for x in [0, 2n), without a branch."""
-    high = np.uint32(x)
-    low = np.uint32(x - n)
-    return np.int64(min(high, low))  # type: ignore[return-value]
+    """`x` modulo `n` for x in [0, 2n)."""
+    return i64(wrap32(x, n))
 
 
 def hash32_array(x: Ids, key: int) -> Ids:

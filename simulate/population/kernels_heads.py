@@ -2,43 +2,41 @@
 
 from __future__ import annotations
 
-from ..compiled import njit
+from ..compiled import inlined
 from .hashing import Table, load
-from .kernels_places import fold, id_of_in
+from .kernels_places import fold, id_of_in, owner
 from .tables import Layout
 
 KIND_BODY, KIND_MID, KIND_GIANT = 0, 1, 2
-LINE = (1 << 32) - 1
 
 
-@njit
-def giant_slot(table: Table, at: Layout, layer: int, position: int) -> int:
-    """The slot of the giant at a position."""
-    slot = load(table, at.heads.giant_guide + layer * at.heads.giant_cells + (position >> at.heads.giant_bits))
-    return slot + (1 if position >= load(table, at.heads.giant_ends + slot) else 0)
+@inlined
+def giant_at(table: Table, at: Layout, j: int, position: int) -> int:
+    """The id of the giant at a position of layer j."""
+    slot = load(table, at.heads.giant_guide + j * at.heads.giant_cells + (position >> at.heads.giant_bits))
+    slot += 1 if position >= load(table, at.heads.giant_ends + slot) else 0
+    return load(table, at.heads.giant_ids + slot)
 
 
-@njit
-def giant_of(table: Table, at: Layout, packed: int) -> int:
-    """A packed row of the giants' tier -> the giant's id."""
-    return load(table, at.heads.giant_ids + giant_slot(table, at, packed >> 36, packed & LINE))
-
-
-@njit
-def mid_of(table: Table, at: Layout, packed: int) -> int:
-    """A packed row of the mids' tier -> the mid celebrity's id."""
-    j = packed >> 36
-    position = packed & LINE
-    variant = j % at.heads.variants
+@inlined
+def mid_at(table: Table, at: Layout, j: int, copy: int, position: int) -> int:
+    """The id of the mid celebrity at a position of layer j."""
+    variant = j - fold(j, at.heads.fold_variants) * at.heads.variants
     slot = load(table, at.heads.mid_guide + variant * at.heads.mid_cells + (position >> at.heads.mid_bits))
     next_ = load(table, at.heads.mid_starts + variant * (at.heads.mid_slots + 1) + slot + 1)
     slot += 1 if position >= next_ else 0
     w = slot * at.mids.layers + j + at.heads.giants_a_province
     b = fold(w, at.heads.fold_layers)
-    return id_of_in(table, at, (packed >> 32) & 15, b, w - b * at.layers)
+    return id_of_in(table, at, copy, b, w - b * at.layers)
 
 
-@njit
+@inlined
+def ordinary_at(table: Table, at: Layout, j: int, copy: int, position: int) -> int:
+    """The id of who is at a position of layer j of the body."""
+    return id_of_in(table, at, copy, owner(table, at.in_owners, position) + at.heads.rows, j)
+
+
+@inlined
 def interval_of(table: Table, at: Layout, province: int, b: int, z: int) -> tuple[int, int, int, int, int]:
     """(kind, layer, copy of the line, first position, count): where the followers of an in place lie."""
     if b >= at.heads.rows:
@@ -53,8 +51,9 @@ def interval_of(table: Table, at: Layout, province: int, b: int, z: int) -> tupl
             load(table, at.heads.giant_start + giant), load(table, at.heads.giant_size + giant),
         )
     w -= at.heads.giants_a_province
-    slot = w // at.mids.layers
+    slot = fold(w, at.mids.fold_layers)
     j = w - slot * at.mids.layers
-    start_at = at.heads.mid_starts + (j % at.heads.variants) * (at.heads.mid_slots + 1) + slot
+    variant = j - fold(j, at.heads.fold_variants) * at.heads.variants
+    start_at = at.heads.mid_starts + variant * (at.heads.mid_slots + 1) + slot
     start = load(table, start_at)
     return KIND_MID, j, province, start, load(table, start_at + 1) - start

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..compiled import njit
-from .hashing import GOLDEN, Ids, Table, load
-from .kernels_heads import KIND_BODY, KIND_GIANT, LINE, giant_of, interval_of, mid_of
-from .kernels_places import id_of_in, in_place, out_of, owner
-from .kernels_rows import interval_into, rows_into
+from ..compiled import inlined, njit
+from .hashing import GOLDEN, Ids, Scratch, Table, i64, index, load, u32
+from .kernels_heads import KIND_BODY, KIND_GIANT, giant_at, interval_of, mid_at, ordinary_at
+from .kernels_places import in_place, out_of
+from .kernels_rows import interval_into, position_of, rows_into
 from .mutual import mutual_into
 from .ring import ring_into
-from .tables import Layout
+from .tables import Layout, Tier
 
 
-@njit
+@inlined
 def spot(user: int, words: int) -> int:
     """The bit of a user in a filter of so many words of 32 bits."""
-    return (np.int64(np.uint32(user * GOLDEN)) * (words << 5)) >> 32
+    return (i64(u32(user * GOLDEN)) * (words << 5)) >> 32
 
 
 @njit
@@ -33,26 +33,30 @@ def filter_of(partners: Ids, count: int) -> Table:
     bits = np.zeros(words, np.uint32)
     for i in range(count):
         at = spot(partners[i], words)
-        bits[np.uintp(at >> 5)] |= np.uint32(1 << (at & 31))
+        bits[index(at >> 5)] |= u32(1 << (at & 31))
     return bits
 
 
-@njit
+@inlined
 def holds(bits: Table, partners: Ids, count: int, user: int) -> bool:
     """Whether a user is one of the partners of the filter."""
     at = spot(user, len(bits))
-    if (np.int64(bits[np.uintp(at >> 5)]) >> (at & 31)) & 1 == 0:
-        return False
+    return bool((load(bits, at >> 5) >> (at & 31)) & 1) and among(partners, count, user)
+
+
+@njit
+def among(partners: Ids, count: int, user: int) -> bool:
+    """Whether a user is one of so many partners."""
+    found = False
     for i in range(count):
-        if partners[i] == user:
-            return True
-    return False
+        found |= partners[i] == user
+    return found
 
 
 @njit
 def partners_into(table: Table, at: Layout, province: int, h: int, y: int, out: Ids) -> int:
     """Ring neighbours, then mutual partners who are not neighbours, of an ordinary user; the count."""
-    ring = ring_into(table, at, province, h, y, out, 0)
+    ring = ring_into(table, at, province, h, y, out)
     mutual = mutual_into(table, at, province, h, y, out, ring)
     bits = filter_of(out, ring)
     n = ring
@@ -73,27 +77,27 @@ def following_into(table: Table, at: Layout, user: int, out: Ids) -> int:
     if b >= at.heads.rows:
         partners = partners_into(table, at, province, h, y, out)
     bits = filter_of(out, partners)
-    count = rows_into(table, at, at.body, province, h, y, out, partners)
+    scratch = np.empty((4, max(width(table, at.giants, y), width(table, at.mids, y), width(table, at.body, y))), np.uint32)
+    count = rows_into(table, at, at.body, province, h, y, scratch)
     n = partners
-    for i in range(partners, partners + count):
-        packed = out[i]
-        b1 = owner(table, at.in_owners, packed & LINE) + at.heads.rows
-        followee = id_of_in(table, at, (packed >> 32) & 15, b1, packed >> 36)
+    for k in range(count):
+        copy, position = position_of(at.body, i64(scratch[1, k]), i64(scratch[2, k]))
+        followee = ordinary_at(table, at, i64(scratch[0, k]), copy, position)
         out[n] = followee
         n += 0 if followee == user or holds(bits, out, partners, followee) else 1
-    return n + celebrities_into(table, at, province, h, y, out, n)
+    return n + celebrities_into(table, at, province, h, y, out[n:], scratch)
 
 
 @njit
-def celebrities_into(table: Table, at: Layout, province: int, h: int, y: int, out: Ids, n: int) -> int:
-    """The celebrities an out place follows, mids first, from out[n]; the count."""
-    mids = rows_into(table, at, at.mids, province, h, y, out, n)
-    for i in range(n, n + mids):
-        out[i] = mid_of(table, at, out[i])
-    n += mids
-    giants = rows_into(table, at, at.giants, province, h, y, out, n)
-    for i in range(n, n + giants):
-        out[i] = giant_of(table, at, out[i])
+def celebrities_into(table: Table, at: Layout, province: int, h: int, y: int, out: Ids, scratch: Scratch) -> int:
+    """The celebrities an out place follows, mids first; the count."""
+    mids = rows_into(table, at, at.mids, province, h, y, scratch)
+    for k in range(mids):
+        copy, position = position_of(at.mids, i64(scratch[1, k]), i64(scratch[2, k]))
+        out[k] = mid_at(table, at, i64(scratch[0, k]), copy, position)
+    giants = rows_into(table, at, at.giants, province, h, y, scratch)
+    for k in range(giants):
+        out[mids + k] = giant_at(table, at, i64(scratch[0, k]), i64(scratch[1, k]) * at.giants.rows + i64(scratch[2, k]))
     return mids + giants
 
 
@@ -102,7 +106,14 @@ def celebrities_of_into(table: Table, at: Layout, user: int, out: Ids) -> int:
     """The celebrities a user follows; the count, which is `pull_width_of`."""
     province, b, z = in_place(table, at, user)
     h, y = out_of(table, at, b, z)
-    return celebrities_into(table, at, province, h, y, out, 0)
+    scratch = np.empty((4, max(width(table, at.giants, y), width(table, at.mids, y))), np.uint32)
+    return celebrities_into(table, at, province, h, y, out, scratch)
+
+
+@inlined
+def width(table: Table, tier: Tier, y: int) -> int:
+    """Slots of an out rank in a tier."""
+    return load(table, tier.slots + y + 1) - load(table, tier.slots + y)
 
 
 @njit

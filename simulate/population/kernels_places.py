@@ -5,26 +5,26 @@ In place: (province, in rank `b`, layer `z`). Out place: (province, period `h`, 
 
 from __future__ import annotations
 
-from ..compiled import njit, popcount
+from ..compiled import inlined, popcount
 from .hashing import Table, load, wrap
 from .tables import FOLD_BITS, TURN_BITS, Layout
 
 CO = 4  # users of one bin, province and period
 
 
-@njit
+@inlined
 def fold(x: int, factor: int) -> int:
     """x // n."""
     return (x * factor) >> FOLD_BITS
 
 
-@njit
+@inlined
 def turn(x: int, n: int, factor: int) -> int:
     """x % n."""
     return x - ((x * factor) >> TURN_BITS) * n
 
 
-@njit
+@inlined
 def owner(table: Table, owners: int, position: int) -> int:
     """Who owns a position of a line."""
     pair = owners + ((position >> 5) << 1)
@@ -32,7 +32,7 @@ def owner(table: Table, owners: int, position: int) -> int:
     return ((load(table, pair) + 1) & 0xFFFFFFFF) + popcount(bits) - 1
 
 
-@njit
+@inlined
 def id_at(table: Table, at: Layout, province: int, b1: int, z: int) -> int:
     """The id of the user in layer z whose bin is shown as b1."""
     z1 = wrap(z + load(table, at.h2 + b1), at.layers)
@@ -41,34 +41,34 @@ def id_at(table: Table, at: Layout, province: int, b1: int, z: int) -> int:
     return (z1 * at.provinces + turned) * at.bins + b1
 
 
-@njit
+@inlined
 def id_of_in(table: Table, at: Layout, province: int, b: int, z: int) -> int:
     """In place -> id."""
     return id_at(table, at, province, wrap(b + load(table, at.h1 + z), at.bins), z)
 
 
-@njit
+@inlined
 def layer_of_out(table: Table, at: Layout, h: int, y: int) -> int:
     """Out place -> the layer z of the same user's in place."""
     z2 = (y & (CO - 1)) * at.periods + h
     return wrap(z2 - load(table, at.h4 + (y >> 2)) + at.layers, at.layers)
 
 
-@njit
+@inlined
 def id_of_out(table: Table, at: Layout, province: int, h: int, y: int) -> int:
     """Out place -> id."""
     z = layer_of_out(table, at, h, y)
     return id_at(table, at, province, wrap((y >> 2) + load(table, at.h1c + z), at.bins), z)
 
 
-@njit
+@inlined
 def rank_of_out(table: Table, at: Layout, h: int, y: int) -> int:
     """Out place -> in rank."""
     z = layer_of_out(table, at, h, y)
     return wrap((y >> 2) - load(table, at.hc + z) + at.bins, at.bins)
 
 
-@njit
+@inlined
 def in_place(table: Table, at: Layout, user: int) -> tuple[int, int, int]:
     """Id -> (province, b, z)."""
     w = (user * at.bin_magic) >> at.bin_shift
@@ -83,7 +83,7 @@ def in_place(table: Table, at: Layout, user: int) -> tuple[int, int, int]:
     return province, b, z
 
 
-@njit
+@inlined
 def out_of(table: Table, at: Layout, b: int, z: int) -> tuple[int, int]:
     """(b, z) of an in place -> (h, y) of the out place."""
     b2 = wrap(b + load(table, at.hc + z), at.bins)

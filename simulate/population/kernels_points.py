@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ..compiled import njit
 from .hashing import Table, load
-from .kernels_heads import KIND_BODY, KIND_GIANT, LINE, giant_of, interval_of, mid_of
-from .kernels_lists import partner_slots
-from .kernels_places import CO, id_of_in, in_place, out_of, owner
-from .kernels_rows import column_start, place_row, row_at, row_in_layer, user_of_row
+from .kernels_heads import KIND_BODY, KIND_GIANT, giant_at, interval_of, mid_at, ordinary_at
+from .kernels_lists import partner_slots, width
+from .kernels_places import fold, id_of_out, in_place, out_of, rank_of_out
+from .kernels_rows import column_start, id_in_period, place_row, row_at, row_in_layer
 from .mutual import are_mutual, mutual_at
 from .ring import are_neighbours, ring_at
 from .tables import Layout, Tier
@@ -63,12 +63,6 @@ def in_degree_of(table: Table, at: Layout, user: int) -> int:
 
 
 @njit
-def width(table: Table, tier: Tier, y: int) -> int:
-    """Slots of an out rank in a tier."""
-    return load(table, tier.slots + y + 1) - load(table, tier.slots + y)
-
-
-@njit
 def out_degree_of(table: Table, at: Layout, user: int) -> int:
     """Slots of the list of followees."""
     _, b, z = in_place(table, at, user)
@@ -111,16 +105,70 @@ def is_celebrity(table: Table, at: Layout, user: int) -> bool:
 
 @njit
 def partner_at(table: Table, at: Layout, province: int, h: int, y: int, k: int) -> int:
-    """The k-th slot of ring and mutual layers, or -1 where it is void."""
+    """The k-th slot of ring and mutual layers of an ordinary user, or -1 where it is void."""
     ring = 2 * load(table, at.ring.half + y)
     if k < ring:
         return ring_at(table, at, province, h, y, k)
-    partner = mutual_at(table, at, province, h, y, k - ring)
-    if partner < 0 or ring == 0:
-        return partner
-    province1, b1, z1 = in_place(table, at, partner)
-    h1, y1 = out_of(table, at, b1, z1)
-    return -1 if are_neighbours(table, at, province, h, y, province1, h1, y1) else partner
+    province1, h1, y1 = mutual_at(table, at, province, h, y, k - ring)
+    if y1 < 0 or are_neighbours(table, at, province, h, y, province1, h1, y1):
+        return -1
+    return id_of_out(table, at, province1, h1, y1)
+
+
+@njit
+def follower_at(table: Table, at: Layout, user: int, k: int) -> int:
+    """The follower in the k-th slot, 0 <= k < in_degree_of; -1 where the slot is void (never for a celebrity)."""
+    province, b, z = in_place(table, at, user)
+    kind, j, copy, first, _ = interval_of(table, at, province, b, z)
+    if kind == KIND_GIANT:
+        g, y = row_at(table, at, at.giants, j, copy, first + k)
+        return id_in_period(table, at, g, y)
+    if kind != KIND_BODY:
+        g, y = row_at(table, at, at.mids, j, copy, first + k)
+        return id_in_period(table, at, g, y)
+    h, y = out_of(table, at, b, z)
+    partners = partner_slots(table, at, b, z)
+    if k < partners:
+        return partner_at(table, at, province, h, y, k)
+    g1, y1 = row_at(table, at, at.body, j, copy, first + k - partners)
+    province1 = fold(g1, at.fold_periods)
+    h1 = g1 - province1 * at.periods
+    follower = id_of_out(table, at, province1, h1, y1)
+    if follower == user:
+        return -1
+    if are_joined(table, at, province, h, y, province1, h1, y1) and rank_of_out(table, at, h1, y1) >= at.heads.rows:
+        return -1
+    return follower
+
+
+@njit
+def followee_at(table: Table, at: Layout, user: int, k: int) -> int:
+    """The followee in the k-th slot, 0 <= k < out_degree_of; -1 where the slot is void. Slots are in the order of the list."""
+    province, b, z = in_place(table, at, user)
+    h, y = out_of(table, at, b, z)
+    partners = partner_slots(table, at, b, z)
+    if k < partners:
+        return partner_at(table, at, province, h, y, k)
+    k -= partners
+    if k < width(table, at.body, y):
+        j, copy, position = slot_at(table, at, at.body, province, h, y, k)
+        followee = ordinary_at(table, at, j, copy, position)
+        return -1 if repeats(table, at, user, followee) else followee
+    k -= width(table, at.body, y)
+    if k < width(table, at.mids, y):
+        j, copy, position = slot_at(table, at, at.mids, province, h, y, k)
+        return mid_at(table, at, j, copy, position)
+    j, _, position = slot_at(table, at, at.giants, province, h, y, k - width(table, at.mids, y))
+    return giant_at(table, at, j, position)
+
+
+@njit
+def slot_at(table: Table, at: Layout, tier: Tier, province: int, h: int, y: int, k: int) -> tuple[int, int, int]:
+    """Where the k-th slot of an out rank in a tier leads: layer, copy of the line, position."""
+    base = province * at.periods
+    j, r, _ = column_start(table, tier, base + h, load(table, tier.slots + y) + k)
+    copy, position = place_row(table, at, tier, j, base + h, base, r)
+    return j, copy, position
 
 
 @njit
@@ -135,54 +183,3 @@ def repeats(table: Table, at: Layout, user: int, other: int) -> bool:
     h, y = out_of(table, at, b, z)
     h1, y1 = out_of(table, at, b1, z1)
     return are_joined(table, at, province, h, y, province1, h1, y1)
-
-
-@njit
-def follower_at(table: Table, at: Layout, user: int, k: int) -> int:
-    """The follower in the k-th slot, 0 <= k < in_degree_of; -1 where the slot is void (never for a celebrity)."""
-    province, b, z = in_place(table, at, user)
-    kind, j, copy, first, _ = interval_of(table, at, province, b, z)
-    if kind == KIND_GIANT:
-        g, r = row_at(table, at, at.giants, j, copy, first + k)
-        return user_of_row(table, at, at.giants, j, g, r)
-    if kind != KIND_BODY:
-        g, r = row_at(table, at, at.mids, j, copy, first + k)
-        return user_of_row(table, at, at.mids, j, g, r)
-    partners = partner_slots(table, at, b, z)
-    if k < partners:
-        h, y = out_of(table, at, b, z)
-        return partner_at(table, at, province, h, y, k)
-    g, r = row_at(table, at, at.body, j, copy, first + k - partners)
-    follower = user_of_row(table, at, at.body, j, g, r)
-    return -1 if repeats(table, at, user, follower) else follower
-
-
-@njit
-def packed_at(table: Table, at: Layout, tier: Tier, province: int, h: int, y: int, k: int) -> int:
-    """Where the k-th slot of an out rank in a tier leads, packed as lists pack it."""
-    base = province * at.periods
-    j, r, _, _ = column_start(table, tier, base + h, load(table, tier.slots + y) + k)
-    copy, position = place_row(table, at, tier, j, base + h, base, r)
-    return (j << 36) | (copy << 32) | position
-
-
-@njit
-def followee_at(table: Table, at: Layout, user: int, k: int) -> int:
-    """The followee in the k-th slot, 0 <= k < out_degree_of; -1 where the slot is void. Slots are in the order of the list."""
-    province, b, z = in_place(table, at, user)
-    h, y = out_of(table, at, b, z)
-    partners = partner_slots(table, at, b, z)
-    if k < partners:
-        return partner_at(table, at, province, h, y, k)
-    k -= partners
-    body = width(table, at.body, y)
-    if k < body:
-        packed = packed_at(table, at, at.body, province, h, y, k)
-        b1 = owner(table, at.in_owners, packed & LINE) + at.heads.rows
-        followee = id_of_in(table, at, (packed >> 32) & 15, b1, packed >> 36)
-        return -1 if repeats(table, at, user, followee) else followee
-    k -= body
-    mids = width(table, at.mids, y)
-    if k < mids:
-        return mid_of(table, at, packed_at(table, at, at.mids, province, h, y, k))
-    return giant_of(table, at, packed_at(table, at, at.giants, province, h, y, k - mids))

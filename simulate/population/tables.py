@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .hashing import Table
 
-FOLD_BITS = 40  # x // n as (x * ceil(2**40 / n)) >> 40, exact for x, n < 2**20
+FOLD_BITS = 40  # x // n as (x * ceil(2**40 / n)) >> 40, exact for x < 2**26 and n < 2**14, or both below 2**20
 TURN_BITS = 46  # the same for x < 2**29 and n < 2**14
 ID_BITS = 31  # ids lie below 2**31
 
@@ -27,6 +27,9 @@ class Tier(NamedTuple):
     fold: int
     span: int  # all periods
     turn: int  # for modulo layers
+    fold_layers: int  # for slot // layers
+    row_magic: int  # for position // rows
+    row_shift: int
     slots: int  # offset: first slot of every out rank
     owners: int  # offset: slot of a period -> out rank
     keys: int  # offset: one a layer
@@ -56,6 +59,7 @@ class Heads(NamedTuple):
     mid_starts: int  # offset: slots + 1 a variant
     sizes: int  # offset: distinct (size) of mids, largest first
     fold_layers: int  # for // layers of the body
+    fold_variants: int
 
 
 class Mutual(NamedTuple):
@@ -64,7 +68,7 @@ class Mutual(NamedTuple):
     layers: int
     rows: int
     local: int
-    turn: int
+    fold_layers: int
     slots: int
     owners: int
     keys: int
@@ -77,7 +81,7 @@ class Ring(NamedTuple):
     """Rings of people of like degree and one province."""
 
     half: int  # offset: by out rank, neighbours on each side
-    bands: int  # offset: by half, first out rank and number of out ranks
+    bands: int  # offset: by half, first out rank, number of out ranks, and how to divide by it
     salt: int
 
 
@@ -110,7 +114,7 @@ class Layout(NamedTuple):
 
 
 def fold_of(n: int) -> int:
-    """The factor for x // n, x < 2**20."""
+    """The factor for x // n."""
     return -((-1 << FOLD_BITS) // n)
 
 
@@ -168,5 +172,5 @@ def units_of(n: int, chance: np.random.Generator) -> NDArray[np.int64]:
 
 def id_division(n: int) -> tuple[int, int]:
     """Factor and shift for id // n."""
-    shift = ID_BITS + max(1, (n - 1).bit_length())
+    shift = ID_BITS + (n - 1).bit_length()
     return -((-1 << shift) // n), shift
