@@ -41,6 +41,13 @@ class NumberType(click.ParamType[float]):
 NUMBER = NumberType()
 
 
+def _short(value: float) -> str:
+    for times, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= times:
+            return f"{value / times:.4g}{unit}"
+    return f"{value:g}"
+
+
 def input_options(body: F) -> F:
     """A flag for each input of the estimate, in their order; its default is the design's."""
     from ..simulate.estimate.inputs import ALLOWED, SOURCES, Inputs
@@ -79,10 +86,3 @@ def estimate(verdicts: tuple[str, ...], **given: Any) -> None:
 
 def _sheet(rows: list[Row], document: dict[str, object], lines: list[str]) -> Sheet:
     return Sheet(rows=[row.as_dict() for row in rows], columns=COLUMNS, name="quantity", document=document, lines=lines)
-
-
-def _short(value: float) -> str:
-    for times, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= times:
-            return f"{value / times:.4g}{unit}"
-    return f"{value:g}"
