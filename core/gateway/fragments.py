@@ -41,6 +41,7 @@ class Fragments:
         self._half = max(1, twit.limits.cached_fragments_max // 2)
         self._young, self._old = Generation(), Generation()
         self._turn = 0  # rises when a generation goes: what is in none is no longer told that it became untrue
+        self._drops = 0  # fragments that became untrue
         self._pages: Recent[int, Standing] = Recent(twit.limits.cached_viewers_max)
         self._fills: list[set[int]] = []  # what was dropped while each fill was under way: ids, authors negative, 0: all
         self._unresolved: list[int] = []
@@ -61,7 +62,7 @@ class Fragments:
             await self._resolve()
         if self._recounts:
             self._recount()
-        turn, get = self._turn, self._young.plain.get
+        turn, drops, get = self._turn, self._drops, self._young.plain.get
         found = list(map(get, ids)) if ids else [get(tweet.tweet_id) for tweet in tweets]
         parts = [None if plain is None else plain.body for plain in found]
         quoting: dict[int, tuple[int, ...]] = {}
@@ -77,7 +78,7 @@ class Fragments:
                     return await self.page(viewer_id, await self._read(ids))
                 await self._flag(viewer, tweets, parts, quoting)
             elif ids:
-                self._pages[viewer_id] = Standing(ids, turn, found)  # type: ignore[arg-type]  # it is whole
+                self._pages[viewer_id] = Standing(ids, turn, found, parts.copy(), drops)  # type: ignore[arg-type]  # it is whole
         return parts if whole else [part for part in parts if part is not None]  # type: ignore[return-value]
 
     def standing(self, viewer_id: int, ids: Sequence[int]) -> list[bytes] | None:
@@ -87,8 +88,9 @@ class Fragments:
             return None
         if self._recounts:
             self._recount()
-        parts = list(map(_body, page.fragments))
-        return parts if all(parts) else None
+        if page.drops != self._drops:
+            page.bodies, page.drops = list(map(_body, page.fragments)), self._drops
+        return page.bodies.copy() if all(page.bodies) else None
 
     async def _read(self, ids: Sequence[int]) -> list[Tweet]:
         return [tweet for tweet in await self._caches.tweets(ids) if tweet is not None]
@@ -110,6 +112,7 @@ class Fragments:
         elif kind in _USER_KINDS:
             for fill in self._fills:
                 fill.add(-event.key)
+            self._drops += 1
             for generation in (self._young, self._old):
                 generation.drop_all(generation.by_author.pop(event.key, ()))
 
@@ -127,6 +130,7 @@ class Fragments:
     def _drop(self, tweet_id: int) -> None:
         for fill in self._fills:
             fill.add(tweet_id)
+        self._drops += 1
         self._young.drop(tweet_id)
         self._old.drop(tweet_id)
 

@@ -15,12 +15,15 @@ class Plain(msgspec.Struct, gc=False):
     body: bytes
 
 
-class Standing(msgspec.Struct, frozen=True):
-    """A page of such alone, by the list of its ids, and the generations in which they were found."""
+class Standing(msgspec.Struct):
+    """A page of such alone, by the list of its ids: the generations in which they were found, and their bodies as they were
+    when so many fragments had been dropped."""
 
     ids: Sequence[int]
     turn: int
     fragments: list[Plain]
+    bodies: list[bytes]
+    drops: int
 
 
 class Quoting(msgspec.Struct, frozen=True, gc=False):
