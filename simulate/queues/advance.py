@@ -18,7 +18,7 @@ from .chance import key_of
 from .closed import erlang_table
 from .exact import Knobs
 from .histogram import BUCKETS
-from .model import Feedback, Floats, Ints, Load, State
+from .model import NO_FEEDBACK, Feedback, Floats, Ints, Load, State
 from .shards import BINS, run_shards
 from .stalls import stalls_between
 from .trace import Trace, calm_histograms
@@ -30,7 +30,7 @@ class Unreconciled(AssertionError):
     """Calls were lost or made: an error in this layer, never in its input."""
 
 
-def advance(load: Load, state: State, feedback: Feedback = Feedback()) -> tuple[State, Trace]:  # frozen  # noqa: B008 - frozen
+def advance(load: Load, state: State, feedback: Feedback = NO_FEEDBACK) -> tuple[State, Trace]:
     """The tier after the windows of `load`, and what its calls met in them."""
     _fits(load, state)
     server, rule, shards = state.server, state.rule, state.shards

@@ -56,7 +56,7 @@ def evenly(totals: Ints, shards: int, key: int) -> Ints:
     out = np.broadcast_to(totals // shards, (shards, totals.size)).copy()
     for w in np.flatnonzero(totals % shards):
         rest = int(totals[w] % shards)
-        first = int(u01(place(np.uint64(key), int(w), 0), 0) * shards)
+        first = int(u01(np.uint64(place(np.uint64(key), int(w), 0)), 0) * shards)
         out[(first + np.arange(rest)) % shards, w] += 1
     return out
 

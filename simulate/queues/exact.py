@@ -63,7 +63,7 @@ def come_back(calls: int, kind: int, level: int, after: float, window: int, knob
     levels, ring = pool.shape[1], pool.shape[2]
     again = 0
     if knobs.retry_p > 0.0 and (knobs.unbounded or level + 1 < levels):
-        again = min(int(calls * knobs.retry_p + u), int(tokens[0]))
+        again = int(min(calls * knobs.retry_p + u, tokens[0]))
         tokens[0] -= again
     if again > 0:
         pause = after + knobs.backoff_s * (1.0 + u01(np.uint64(u * 2.0**53), level))

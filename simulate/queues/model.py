@@ -148,6 +148,10 @@ class Feedback:
     workers: int = 1
 
 
+NO_FEEDBACK = Feedback()
+DEFAULT_RULE = Rule()
+
+
 class Ledger(NamedTuple):
     """Attempts and requests since the start, by shard and kind."""
 
@@ -222,7 +226,8 @@ class State:
 COUNTED = ("first", "retried", "served", "shed", "timed_out", "retries", "given_up")
 
 
-def fresh(server: Server, shards: int, seed: int, *, window_us: int, rule: Rule = Rule(), classes: int = 1, at_us: int = 0) -> State:  # frozen
+def fresh(server: Server, shards: int, seed: int, *, window_us: int, rule: Rule = DEFAULT_RULE, classes: int = 1,
+          at_us: int = 0) -> State:  # fmt: skip
     """A tier that is empty, warm and up."""
     kinds, tries = len(server.kinds), server.retries
     levels = tries.attempts or 2

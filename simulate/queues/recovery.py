@@ -1,7 +1,8 @@
 """After the trigger: the run goes on until the tier has recovered, or it is shown that it will not by itself.
 
 Recovered: for `quiet_s` together nothing was refused or timed out beyond what was normal before, nobody waits to retry beyond
-it, and the backlog is gone. Metastable: after `patience_s` calls still fail, as many as before, though the load is back.
+it, and the backlog is gone. Metastable: after `patience_s` calls fail as before, though the load is back, and the backlog does not fall: a slow recovery
+is not one.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class Sign:
     failed: int  # refused or timed out in the block
     waiting: int  # attempts in the retry pool
     backlog_s: float  # the longest of a shard
+    mean_backlog_s: float
 
     @property
     def failing(self) -> float:
@@ -92,11 +94,17 @@ def sign_of(before: State, after: State) -> Sign:
     """What happened between two states of a tier."""
     first, retried, _, shed, timed_out, _, _ = np.moveaxis(after.counts - before.counts, 2, 0)
     failed = int(shed.sum() + timed_out.sum())
-    return Sign(after.at_us / 1e6, int(first.sum() + retried.sum()), failed, after.waiting, float(after.backlog.max()))
+    return Sign(after.at_us / 1e6, int(first.sum() + retried.sum()), failed, after.waiting, float(after.backlog.max()), float(after.backlog.mean()))
 
 
 def _not_falling(after: list[Sign]) -> bool:
-    """Whether as much fails in the last third of the time as in the third before."""
+    """Whether in the last third of the time as much fails as in the third before, and as much waits."""
     third = max(1, len(after) // 3)
     last, before = after[-third:], after[-2 * third : -third]
-    return bool(before) and sum(s.failing for s in last) >= 0.9 * sum(s.failing for s in before) > 0.0
+    if not before or sum(s.failing for s in last) < 0.9 * sum(s.failing for s in before):
+        return False
+    return _mean_backlog(last) >= _mean_backlog(before)
+
+
+def _mean_backlog(signs: list[Sign]) -> float:
+    return sum(s.mean_backlog_s for s in signs) / len(signs)
