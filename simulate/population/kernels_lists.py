@@ -12,7 +12,7 @@ from ..compiled import inlined, njit
 from .hashing import GOLDEN, Ids, Scratch, Table, i64, index, load, u32
 from .kernels_heads import KIND_BODY, KIND_GIANT, giant_at, interval_of, mid_at, ordinary_at
 from .kernels_places import in_place, out_of
-from .kernels_rows import interval_into, position_of, rows_into
+from .kernels_rows import BLOCK, interval_into, position_of, rows_into
 from .mutual import mutual_into
 from .ring import ring_into
 from .tables import Layout, Tier
@@ -53,11 +53,11 @@ def among(partners: Ids, count: int, user: int) -> bool:
     return found
 
 
-@njit
-def partners_into(table: Table, at: Layout, province: int, h: int, y: int, out: Ids) -> int:
+@inlined
+def partners_into(table: Table, at: Layout, province: int, h: int, y: int, out: Ids, scratch: Scratch) -> int:
     """Ring neighbours, then mutual partners who are not neighbours, of an ordinary user; the count."""
-    ring = ring_into(table, at, province, h, y, out)
-    mutual = mutual_into(table, at, province, h, y, out, ring)
+    ring = ring_into(table, at, province, h, y, out, scratch)
+    mutual = mutual_into(table, at, province, h, y, out, ring, scratch)
     bits = filter_of(out, ring)
     n = ring
     for i in range(ring, ring + mutual):
@@ -73,11 +73,12 @@ def following_into(table: Table, at: Layout, user: int, out: Ids) -> int:
     """Whom a user follows, all distinct; the count. `out` holds at least `out_degree_of` ids."""
     province, b, z = in_place(table, at, user)
     h, y = out_of(table, at, b, z)
+    most = max(width(table, at.giants, y), width(table, at.mids, y), width(table, at.body, y))
+    scratch = np.empty((4, max(most, partner_slots(table, at, b, z))), np.uint32)
     partners = 0
     if b >= at.heads.rows:
-        partners = partners_into(table, at, province, h, y, out)
+        partners = partners_into(table, at, province, h, y, out, scratch)
     bits = filter_of(out, partners)
-    scratch = np.empty((4, max(width(table, at.giants, y), width(table, at.mids, y), width(table, at.body, y))), np.uint32)
     count = rows_into(table, at, at.body, province, h, y, scratch)
     n = partners
     for k in range(count):
@@ -124,7 +125,7 @@ def slots_of(table: Table, at: Layout, user: int) -> int:
     return count + partner_slots(table, at, b, z)
 
 
-@njit
+@inlined
 def partner_slots(table: Table, at: Layout, b: int, z: int) -> int:
     """Slots of the ring and of mutual layers."""
     if b < at.heads.rows:
@@ -144,27 +145,30 @@ def followers_into(table: Table, at: Layout, user: int, start: int, out: Ids) ->
     kind, j, copy, first, count = interval_of(table, at, province, b, z)
     if kind == KIND_BODY:
         slots = count + partner_slots(table, at, b, z)
-        if start == 0 and len(out) >= slots:
-            return ordinary_followers_into(table, at, user, out)
-        whole = np.empty(slots, np.int64)
+        fits = start == 0 and len(out) >= slots
+        whole = out if fits else np.empty(slots, np.int64)
         n = ordinary_followers_into(table, at, user, whole)
+        if fits:
+            return n
         wanted = max(0, min(n - start, len(out)))
         out[:wanted] = whole[start : start + wanted]
         return wanted
     wanted = max(0, min(count - start, len(out)))
+    scratch = np.empty((2, min(wanted, BLOCK)), np.uint32)
     tier = at.giants if kind == KIND_GIANT else at.mids
-    return interval_into(table, at, tier, j, copy, first + start, wanted, out)
+    return interval_into(table, at, tier, j, copy, first + start, wanted, out, scratch)
 
 
-@njit
+@inlined
 def ordinary_followers_into(table: Table, at: Layout, user: int, out: Ids) -> int:
     """The followers of somebody who is no celebrity, in the order of their slots; the count."""
     province, b, z = in_place(table, at, user)
     h, y = out_of(table, at, b, z)
     _, j, copy, first, count = interval_of(table, at, province, b, z)
-    partners = partners_into(table, at, province, h, y, out)
+    scratch = np.empty((2, max(min(count, BLOCK), partner_slots(table, at, b, z))), np.uint32)
+    partners = partners_into(table, at, province, h, y, out, scratch)
     bits = filter_of(out, partners)
-    interval_into(table, at, at.body, j, copy, first, count, out[partners:])
+    interval_into(table, at, at.body, j, copy, first, count, out[partners:], scratch)
     n = partners
     for i in range(partners, partners + count):
         follower = out[i]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..compiled import njit
+from ..compiled import inlined, njit
 from .hashing import Table, load
 from .kernels_heads import KIND_BODY, KIND_GIANT, giant_at, interval_of, mid_at, ordinary_at
 from .kernels_lists import partner_slots, width
@@ -13,7 +13,7 @@ from .ring import are_neighbours, ring_at
 from .tables import Layout, Tier
 
 
-@njit
+@inlined
 def are_joined(table: Table, at: Layout, province: int, h: int, y: int, province1: int, h1: int, y1: int) -> bool:
     """Whether two different ordinary users follow each other by ring or mutual layers."""
     if are_neighbours(table, at, province, h, y, province1, h1, y1):
@@ -21,7 +21,7 @@ def are_joined(table: Table, at: Layout, province: int, h: int, y: int, province
     return are_mutual(table, at, province, h, y, province1, h1, y1)
 
 
-@njit
+@inlined
 def lands(
     table: Table, at: Layout, tier: Tier, province: int, h: int, y: int, j: int, copy: int, first: int, count: int,
 ) -> bool:
@@ -34,7 +34,7 @@ def lands(
     return copy1 == copy and first <= position < first + count
 
 
-@njit
+@inlined
 def follows(table: Table, at: Layout, user: int, followee: int) -> bool:
     """Whether `user` follows `followee`."""
     if user == followee:
@@ -103,7 +103,7 @@ def is_celebrity(table: Table, at: Layout, user: int) -> bool:
     return in_place(table, at, user)[1] < at.heads.rows
 
 
-@njit
+@inlined
 def partner_at(table: Table, at: Layout, province: int, h: int, y: int, k: int) -> int:
     """The k-th slot of ring and mutual layers of an ordinary user, or -1 where it is void."""
     ring = 2 * load(table, at.ring.half + y)
@@ -115,7 +115,7 @@ def partner_at(table: Table, at: Layout, province: int, h: int, y: int, k: int) 
     return id_of_out(table, at, province1, h1, y1)
 
 
-@njit
+@inlined
 def follower_at(table: Table, at: Layout, user: int, k: int) -> int:
     """The follower in the k-th slot, 0 <= k < in_degree_of; -1 where the slot is void (never for a celebrity)."""
     province, b, z = in_place(table, at, user)
@@ -162,7 +162,7 @@ def followee_at(table: Table, at: Layout, user: int, k: int) -> int:
     return giant_at(table, at, j, position)
 
 
-@njit
+@inlined
 def slot_at(table: Table, at: Layout, tier: Tier, province: int, h: int, y: int, k: int) -> tuple[int, int, int]:
     """Where the k-th slot of an out rank in a tier leads: layer, copy of the line, position."""
     base = province * at.periods

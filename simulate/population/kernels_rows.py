@@ -6,8 +6,6 @@ neighbouring rows land measurably too evenly.
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..compiled import inlined, njit
 from .hashing import ODDS, Ids, Scratch, Table, below32, hash32, i64, load, u32, wrap, wrap32
 from .kernels_places import fold, id_of_out, owner, turn
@@ -130,19 +128,7 @@ def id_in_period(table: Table, at: Layout, g: int, y: int) -> int:
     return id_of_out(table, at, province, g - province * at.periods, y)
 
 
-@njit
-def interval_into(table: Table, at: Layout, tier: Tier, j: int, copy: int, start: int, count: int, out: Ids) -> int:
-    """Who leads to positions [start, start + count) of a layer, in their order; the count. Block by block."""
-    scratch = np.empty((2, min(count, BLOCK)), np.uint32)
-    done = 0
-    while done < count:
-        some = min(BLOCK, count - done)
-        block_into(table, at, tier, j, copy, start + done, some, out[done : done + some], scratch)
-        done += some
-    return count
-
-
-@njit
+@inlined
 def block_into(
     table: Table, at: Layout, tier: Tier, j: int, copy: int, start: int, count: int, out: Ids, scratch: Scratch,
 ) -> None:
@@ -172,3 +158,16 @@ def block_into(
         rows[k] = owner(table, tier.owners, i64(rows[k]))
     for k in range(count):
         out[k] = id_in_period(table, at, i64(periods[k]), i64(rows[k]))
+
+
+@njit
+def interval_into(
+    table: Table, at: Layout, tier: Tier, j: int, copy: int, start: int, count: int, out: Ids, scratch: Scratch,
+) -> int:
+    """Who leads to positions [start, start + count) of a layer, in their order; the count. Block by block."""
+    done = 0
+    while done < count:
+        some = min(BLOCK, count - done)
+        block_into(table, at, tier, j, copy, start + done, some, out[done : done + some], scratch)
+        done += some
+    return count

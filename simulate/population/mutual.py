@@ -6,10 +6,8 @@ A layer is a sum: period (province, h) meets (province', h') whose h add up to i
 
 from __future__ import annotations
 
-import numpy as np
-
-from ..compiled import inlined, njit
-from .hashing import Ids, Table, below, hash32, i64, load, wrap
+from ..compiled import inlined
+from .hashing import Ids, Scratch, Table, below, hash32, i64, load, wrap
 from .kernels_places import fold, owner, rank_of_out
 from .kernels_rows import id_in_period
 from .tables import Layout
@@ -41,7 +39,7 @@ def shift_of(at: Layout, g: int) -> int:
     return (hash32(g, at.mutual.salt) * at.mutual.layers) >> 32
 
 
-@njit
+@inlined
 def mutual_at(table: Table, at: Layout, province: int, h: int, y: int, k: int) -> tuple[int, int, int]:
     """The out place of the partner of the k-th mutual slot; a negative rank where the slot is void (celebrity, oneself)."""
     tier = at.mutual
@@ -57,13 +55,12 @@ def mutual_at(table: Table, at: Layout, province: int, h: int, y: int, k: int) -
     return province1, h1, y1
 
 
-@njit
-def mutual_into(table: Table, at: Layout, province: int, h: int, y: int, out: Ids, n: int) -> int:
+@inlined
+def mutual_into(table: Table, at: Layout, province: int, h: int, y: int, out: Ids, n: int, scratch: Scratch) -> int:
     """Mutual partners of an ordinary user from out[n]; the count. Void slots are left out."""
     tier = at.mutual
     slot = load(table, tier.slots + y)
     count = load(table, tier.slots + y + 1) - slot
-    scratch = np.empty((2, count), np.uint32)
     periods, slots = scratch[0], scratch[1]
     g = province * at.periods + h
     r = fold(slot, tier.fold_layers)
@@ -86,7 +83,7 @@ def mutual_into(table: Table, at: Layout, province: int, h: int, y: int, out: Id
     return n - start
 
 
-@njit
+@inlined
 def are_mutual(table: Table, at: Layout, province: int, h: int, y: int, province1: int, h1: int, y1: int) -> bool:
     """Whether two different ordinary users are paired in the layer where their periods meet."""
     tier = at.mutual

@@ -5,10 +5,8 @@ It is what gives the graph triangles: neighbours of a neighbour are neighbours. 
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..compiled import inlined, njit
-from .hashing import Ids, Table, hash32, i64, load, wrap
+from .hashing import Ids, Scratch, Table, hash32, i64, load, wrap
 from .kernels_places import id_of_out, rank_of_out
 from .kernels_rows import backward, forward
 from .tables import Layout
@@ -36,7 +34,7 @@ def ring_step(place: int, k: int, length: int) -> int:
     return wrap(place + length - step if k & 1 else place + step, length)
 
 
-@njit
+@inlined
 def ring_at(table: Table, at: Layout, province: int, h: int, y: int, k: int) -> int:
     """The k-th neighbour on the ring; -1 where he is a celebrity."""
     half = load(table, at.ring.half + y)
@@ -49,8 +47,8 @@ def ring_at(table: Table, at: Layout, province: int, h: int, y: int, k: int) -> 
     return -1 if rank_of_out(table, at, i64(h1), y1) < at.heads.rows else id_of_out(table, at, province, i64(h1), y1)
 
 
-@njit
-def ring_into(table: Table, at: Layout, province: int, h: int, y: int, out: Ids) -> int:
+@inlined
+def ring_into(table: Table, at: Layout, province: int, h: int, y: int, out: Ids, scratch: Scratch) -> int:
     """Neighbours on the ring of an ordinary user; the count. Celebrities are left out."""
     half = load(table, at.ring.half + y)
     count = 2 * half
@@ -59,7 +57,6 @@ def ring_into(table: Table, at: Layout, province: int, h: int, y: int, out: Ids)
     band = at.ring.bands + 4 * half
     first, ranks, magic, shift = load(table, band), load(table, band + 1), load(table, band + 2), load(table, band + 3)
     place = ring_place(table, at, province, h, y, half)
-    scratch = np.empty((2, count), np.uint32)
     periods, within = scratch[0], scratch[1]
     for k in range(count):
         there = ring_step(place, k, at.periods * ranks)
