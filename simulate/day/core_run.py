@@ -19,6 +19,7 @@ from ...core.tweets import TweetCommands
 from ...core.views import Views
 from ...core.workers import Workers
 from ..kinds import Counts, Kind
+from . import sizes
 from .counting import counted
 
 Asked = dict[Kind, Counts]
@@ -42,7 +43,7 @@ class CountedCore:
         self._tally.take()
         home = await homes.home(reader)
         await Views(stores, caches, limits).dress(reader, home.page.tweets)
-        self._tally.add(Kind.REQUEST, Counts(1, len(home.page.tweets)))
+        self._tally.add(Kind.REQUEST, Counts(1, len(home.page.tweets), sizes.SHOWN * len(home.page.tweets)))
         return self._tally.take()
 
     async def post(self, command: Command) -> tuple[Tweet, Asked]:

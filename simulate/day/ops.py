@@ -131,7 +131,7 @@ class _Read:
         """Find the page's tweets, then what it takes to show them."""
         shown = self._shown()
         self._dress([self.memory.loaded[tweet_id] for tweet_id in shown])
-        self.tally.add(Kind.REQUEST, Counts(1, len(shown)))
+        self.tally.add(Kind.REQUEST, Counts(1, len(shown), sizes.SHOWN * len(shown)))
 
     def _row(self, authors: Sequence[int]) -> tuple[list[Entry], int]:
         """What the row holds, newest first, and how far down it is whole; a cold one is rebuilt first."""

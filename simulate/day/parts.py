@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
@@ -146,7 +146,7 @@ class _Count:
         widest = kernels.SCALAR_AT + kernels.WIDTH_MAX
         with self._lock:
             most = max(int(self._totals[0][widest]), int(mine[0][widest]))
-            for place, some in enumerate(mine):
+            for place, some in enumerate(cast("tuple[Sums, ...]", mine)):
                 self._totals[place] += some
                 some[:] = 0
             self._totals[0][widest] = most

@@ -15,6 +15,9 @@ from . import kernels
 NEW_YEAR_MS = 1_798_761_600_000  # 2027-01-01 UTC: a day on which the population is as old as it says
 
 
+CACHEABLE = ("HYDRATE", "USERS", "TWEET_COUNTS", "FOLLOWING", "VIEWER")
+
+
 class Mode(StrEnum):
     """Drawn: resident followers from their share. Exact: enumerated, with the population's own tweets."""
 
@@ -49,6 +52,7 @@ class DayRule(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     epoch: Epoch = Epoch()
     tweet_cache_hit: float = 0.95  # of hydrated tweets that Redis holds; interval 0.85 to 0.99
+    process_hits: dict[str, float] = {}  # by kind: what a process remembers between requests; nothing unless said
     deleted_before_delivery: float = 0.0  # share of tweets that are gone before their fan-out
     sampled_reads: int = 48  # pages looked at whole, for what depends on what people wrote
     sampled_tweets: int = 48
@@ -62,6 +66,10 @@ class DayRule(msgspec.Struct, frozen=True, kw_only=True):
             if not 0 <= getattr(self, name) <= 1:
                 what = f"{name} is {getattr(self, name)}"
                 raise Invalid(what, field=name, meaning="a share lies between 0 and 1")
+        for name, hit in self.process_hits.items():
+            if name not in CACHEABLE or not 0 <= hit <= 1:
+                what = f"process_hits: {name} = {hit}"
+                raise Invalid(what, field="process_hits", meaning=f"shares between 0 and 1 of {', '.join(CACHEABLE)}")
         if self.lists_ttl_s <= 0 or self.sampled_reads < 2 or self.sampled_tweets < 2:
             raise Invalid("a TTL is above 0 s, and a sample holds at least 2", field="lists_ttl_s")
 

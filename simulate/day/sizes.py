@@ -14,6 +14,7 @@ COUNTS = 4 * 8
 PROFILE_COUNTS = 3 * 8
 EVENT = 96  # kind, ids, moment, request id
 FLAG = 1
+SHOWN = 570  # one tweet of a page as JSON: a page of fifty is about 28 KB
 TWEET_FIXED = 8 * 8 + 8  # ids, moments, lengths
 USER_FIXED = 4 * 8
 
