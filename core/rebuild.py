@@ -6,13 +6,12 @@ marks or begins rows *first* and asks then misses nothing. It never reads or wri
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from .caches import Caches
 from .limits import Limits
+from .merging import Merger
 from .model import AuthorMode, EventKind, FanoutMode, LoggedEvent
 from .ports import Stores
 from .recent import Recent
@@ -37,6 +36,10 @@ class Truth:
     async def truth(self, readers: Sequence[int]) -> list[tuple[Entries, int]]:
         """For each reader what a complete row holds, (n, 2) newest first, n <= `timeline_entries_max`, and the id down to
         which it is complete (0: the beginning). Pulled authors are left to the read."""
+        return list(await self.truths(readers))
+
+    async def truths(self, readers: Sequence[int]) -> Iterator[tuple[Entries, int]]:
+        """The same: all is read at once, and each put together when it is asked for."""
         await self._caches.sync()
         modes = await self._caches.pulled()
         followings = await self._stores.graph.following(readers)
@@ -44,8 +47,8 @@ class Truth:
             _pushed(reader, following.followees, modes) for reader, following in zip(readers, followings, strict=True)
         ]
         lists = await self._lists(authors)
-        limit = self._limits.timeline_entries_max
-        return [newest_of([lists[author] for author in row], limit) for row in authors]
+        merger, limit = Merger(lists), self._limits.timeline_entries_max
+        return (merger.newest(row, limit) for row in authors)
 
     async def _lists(self, rows: Sequence[Sequence[int]]) -> Mapping[int, Entries]:
         """The newest entries of every author in `rows`, one more than a row holds."""
@@ -77,36 +80,7 @@ class Truth:
 
 def _pushed(reader: int, followees: Sequence[int], modes: Mapping[int, AuthorMode]) -> list[int]:
     """Whose tweets lie in the reader's row: his own, and those of followees who are not only pulled."""
+    if not modes or modes.keys().isdisjoint(followees):
+        return [reader, *followees]
     pulled = {author for author in followees if author in modes and modes[author].mode is FanoutMode.PULL}
     return [reader, *(author for author in followees if author not in pulled)]
-
-
-def newest_of(lists: Sequence[Entries], limit: int) -> tuple[Entries, int]:
-    """Merge lists of entries, each newest first and disjoint; returns at most `limit` and how far down they are complete."""
-    total = sum(map(len, lists))
-    if total > 4 * limit:
-        lists = _long_enough(lists, limit)
-    merged = np.concatenate(lists) if lists else np.empty((0, 2), np.int64)
-    ids = np.ascontiguousarray(merged[:, 0])
-    if len(ids) > 2 * limit:
-        kept = np.argpartition(ids, len(ids) - limit)[-limit:]
-        merged, ids = merged.take(kept, axis=0), ids.take(kept)
-    merged = merged.take(ids.argsort()[: -limit - 1 : -1], axis=0)
-    return merged, int(merged[-1, 0]) if total > limit else 0
-
-
-def _long_enough(lists: Sequence[Entries], limit: int) -> list[Entries]:
-    """Cut each list where it cannot reach among the newest `limit` of all: bounded by the heads' own `limit`-th newest."""
-    head = max(4, 2 * limit // len(lists))
-    ids = np.concatenate([entries[:head, 0] for entries in lists])
-    if len(ids) <= limit:
-        return list(lists)
-    bound = np.partition(ids, len(ids) - limit)[len(ids) - limit]
-    return [entries if len(entries) <= head else _down_to(entries, head, bound) for entries in lists]
-
-
-def _down_to(entries: Entries, head: int, bound: np.int64) -> Entries:
-    """The part of a newest-first list with ids >= `bound`, given that it may be longer than `head`."""
-    if entries[head, 0] < bound:
-        return entries[:head]
-    return entries[: len(entries) - int(np.searchsorted(entries[::-1, 0], bound))]

@@ -8,7 +8,7 @@ seen for long) are skipped: they are rebuilt on return.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -105,11 +105,12 @@ class RebuildTimelines:
         lag = (await lags(self._stores, ("fanout",), self._clock.now_ms()))[0]
         return Downstream(name="fanout", lag_ms=lag.lag_ms if lag.owner else None)
 
-    async def _truths(self, readers: Sequence[int]) -> list[tuple[Entries, int]]:
-        """What each row should hold, and how far down it is complete then."""
+    async def _truths(self, readers: Sequence[int]) -> Iterator[tuple[Entries, int]]:
+        """What each row should hold, and how far down it is complete then; put together one by one, so that each is written while it is
+        at hand."""
         most = self._limits.timeline_entries_max
-        found = await self._source.truth(readers)
-        return [(entries[:most], int(entries[most, 0]) + 1 if len(entries) > most else 0) for entries, _ in found]
+        found = await self._source.truths(readers)
+        return ((entries[:most], int(entries[most, 0]) + 1 if len(entries) > most else 0) for entries, _ in found)
 
     async def _attempt(self, readers: list[int], tally: Counter[str]) -> list[int]:
         """One pass; returns whose row moved meanwhile. Marks come first: what is pushed from then on is kept by `replace`."""
@@ -133,7 +134,7 @@ class RebuildTimelines:
     async def _differences(self, readers: list[int]) -> list[Difference]:
         """Rows that lack or hold what they must not. People go on writing, so the truth is read before and after a row, and only
         what both say counts; what is older than either reaches back to is looked at only if nothing moved."""
-        before, late = await self._truths(readers), await pending(self._stores, GROUPS)
+        before, late = list(await self._truths(readers)), await pending(self._stores, GROUPS)
         now, tail = self._clock.now_ms(), await self._stores.log.tail()
         rows = [await self._stores.timelines.read(reader, 0, self._limits.timeline_entries_max, now) for reader in readers]
         differing = [
@@ -218,7 +219,7 @@ class RebuildTimelines:
         """Follows and entries to read, the share of rows that differ, microseconds a user: from a spread sample."""
         sample = items[np.linspace(0, len(items) - 1, min(SAMPLE, len(items)), dtype=np.int64)].tolist()
         began, now = self._clock.monotonic_us(), self._clock.now_ms()
-        truths = await self._truths(sample)
+        truths = list(await self._truths(sample))
         follows = sum(len(following.followees) for following in await self._stores.graph.following(sample))
         differ = 0
         for reader, (entries, complete_back_to) in zip(sample, truths, strict=True):

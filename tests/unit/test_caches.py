@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import numpy as np
 from builders import home, make_friends, make_users, settle
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 from twit.core import coherence
 from twit.core.caches import Newest
 from twit.core.model import Event, EventKind, NewFollow, TweetCounts
-from twit.core.rebuild import newest_of
 from twit.core.recent import Recent
 
 IDS = st.sets(st.integers(1, 60)).map(lambda ids: sorted(ids, reverse=True))
@@ -207,14 +205,3 @@ def test_recent_forgets_what_was_not_asked_for():
 @given(IDS, st.integers(0, 61), st.integers(1, 61))
 def test_a_part_of_an_authors_list_is_what_lies_between(ids, floor, before):
     assert Newest(ids, 0).between(floor, before) == [one for one in ids if floor <= one < before]
-
-
-@given(st.lists(IDS, min_size=1, max_size=5), st.integers(1, 12))
-def test_merging_authors_lists_takes_the_newest_and_says_how_far_down(lists, limit):
-    """Ids are made different by author."""
-    lists = [[one * 10 + author for one in ids] for author, ids in enumerate(lists)]
-    entries = [np.array([(one, 0) for one in ids], np.int64).reshape(-1, 2) for ids in lists]
-    merged, complete_back_to = newest_of(entries, limit)
-    everything = sorted((one for ids in lists for one in ids), reverse=True)
-    assert merged[:, 0].tolist() == everything[:limit]
-    assert complete_back_to == (everything[limit - 1] if len(everything) > limit else 0)

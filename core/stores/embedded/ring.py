@@ -195,7 +195,8 @@ class RingTimelines:
             cut = len(both) - self._shown
             if cut > 0:
                 floor = max(floor, int(both[cut - 1, 0]) + 1)
-            both = both[np.searchsorted(both[:, 0], floor) :]
+            if len(both) and both[0, 0] < floor:
+                both = both[np.searchsorted(both[:, 0], floor) :]
             at = row << 3
             self._rows.seen[at] = BUSY
             self._rows.epoch[at] = self._next_epoch()
@@ -207,6 +208,8 @@ class RingTimelines:
 
     def _arrived_since(self, row: int, head: list[int], mark: Mark, marked: Marked | None) -> Entries | None:
         """What was pushed since `mark` and still shows; `None` where that can no longer be told."""
+        if head[END] == mark.arrivals and head[LATE] >> REFUSED_BITS <= mark.arrivals:
+            return NOTHING
         held = self._rows.entries(row)
         if mark.arrivals == 0:
             return held

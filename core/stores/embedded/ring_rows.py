@@ -238,8 +238,12 @@ class Rows:
         """Write entries from a position on, round the circle."""
         base, place = row * self.places, position % self.places
         straight = min(len(entries), self.places - place)
-        self.two[base + place : base + place + straight] = entries[:straight]
-        self.two[base : base + len(entries) - straight] = entries[straight:]
+        if not len(entries):
+            return
+        pairs = entries.view(np.complex128)[:, 0]
+        self.pairs[base + place : base + place + straight] = pairs[:straight]
+        if straight < len(entries):
+            self.pairs[base : base + len(entries) - straight] = pairs[straight:]
 
     # ---- taking entries out
 
