@@ -34,7 +34,9 @@ class PopulationFacts:
         return self._following[user]
 
     def followers(self, user: int) -> int:
-        return int(self._population.graph.in_degree([user - 1])[0])
+        graph = self._population.graph
+        count = int(graph.in_degree([user - 1])[0])
+        return count if graph.is_celebrity([user - 1])[0] else len(graph.followers(user - 1))
 
     def is_pulled(self, author: int) -> bool:
         if author not in self._pulled:
