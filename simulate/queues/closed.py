@@ -40,8 +40,8 @@ def erlang_table(servers: int) -> Floats:
 def powers(mean: float, cv: float) -> tuple[float, float]:
     """Second and third moments of the work of a call, by the laws of `draws.work_of`."""
     if cv == 0.0:
-        return mean**2, mean**3
-    square = mean**2 * (1.0 + cv**2)
+        return mean * mean, mean * mean * mean
+    square = mean * mean * (1.0 + cv * cv)
     if cv <= 1.0:
         fixed, loose = mean * (1.0 - cv), mean * cv
         return square, fixed**3 + 3 * fixed**2 * loose + 6 * fixed * loose**2 + 6 * loose**3
@@ -50,15 +50,24 @@ def powers(mean: float, cv: float) -> tuple[float, float]:
 
 
 @njit
-def moments(rate: np.ndarray, mean: np.ndarray, cv: np.ndarray, servers: int, width: float, erlang: np.ndarray, out: np.ndarray) -> None:
-    """From the calls a window of each kind; `out` gets rho, share that waits, mean wait, its square, mean work, erlangs."""
+def laws_of(mean: np.ndarray, cv: np.ndarray) -> np.ndarray:
+    """[kind, 3] the first three moments of the work of a call."""
+    laws = np.empty((mean.size, 3))
+    for k in range(mean.size):
+        laws[k, 0] = mean[k]
+        laws[k, 1], laws[k, 2] = powers(mean[k], cv[k])
+    return laws
+
+
+@njit
+def moments(rate: np.ndarray, laws: np.ndarray, servers: int, width: float, erlang: np.ndarray, out: np.ndarray) -> None:
+    """From the calls a window of each kind and the moments of their work (`laws` [kind, 3]); `out` gets rho, share that waits, mean wait, its square, mean work, erlangs."""
     n, first, second, third = 0.0, 0.0, 0.0, 0.0
     for k in range(rate.size):
-        square, cube = powers(mean[k], cv[k])
         n += rate[k]
-        first += rate[k] * mean[k]
-        second += rate[k] * square
-        third += rate[k] * cube
+        first += rate[k] * laws[k, 0]
+        second += rate[k] * laws[k, 1]
+        third += rate[k] * laws[k, 2]
     out[:] = 0.0
     if n == 0.0:
         return

@@ -7,31 +7,43 @@ import math
 import numpy as np
 
 from ..compiled import njit
-from .chance import u01
+from .chance import GOLDEN, mix, u01
 
 
 @njit
-def gamma(shape: float, u: float, v: float) -> float:
-    """A gamma variate of mean `shape`: exact for 1, by the cube of a normal (Wilson and Hilferty) above."""
-    if shape <= 1.0:
-        return -math.log(u)
-    z = math.sqrt(-2.0 * math.log(u)) * math.cos(6.283185307179586 * v)
+def about_normal(key: np.uint64, n: int) -> float:
+    """A draw of variance 1 from the sum of the four quarters of one hash: for sums of calls, never for a single one."""
+    h = mix(key + GOLDEN * np.uint64(n + 1))
+    low = np.uint64(0xFFFF)
+    total = (h & low) + ((h >> np.uint64(16)) & low) + ((h >> np.uint64(32)) & low) + (h >> np.uint64(48))
+    return (float(total) - 131_070.0) * 2.642905e-5
+
+
+@njit
+def gamma(shape: float, z: float) -> float:
+    """A gamma variate of mean `shape` above 1, by the cube of a normal one (Wilson and Hilferty)."""
     root = 1.0 - 1.0 / (9.0 * shape) + z / (3.0 * math.sqrt(shape))
-    return shape * max(root, 0.0) ** 3
+    return shape * root * root * root if root > 0.0 else 0.0
 
 
 @njit
-def work_of(calls: int, mean: float, cv: float, u: float, v: float) -> float:
-    """Seconds of work of `calls` consecutive calls: fixed, fixed plus exponential, or (above 1) two-phase exponential."""
+def work_of(mean: float, cv: float, u: float, v: float) -> float:
+    """Seconds of work of a call: fixed, fixed plus exponential, or (above 1) two-phase exponential."""
     if cv == 0.0:
-        return calls * mean
-    if calls > 1:
-        shape = calls / (cv * cv)
-        return calls * mean * gamma(max(shape, 1.0), u, v) / max(shape, 1.0)
+        return mean
     if cv <= 1.0:
         return mean * (1.0 - cv) - mean * cv * math.log(u)
     p = 0.5 * (1.0 + math.sqrt((cv * cv - 1.0) / (cv * cv + 1.0)))
     return -math.log(u) * mean / (2.0 * p if v < p else 2.0 * (1.0 - p))
+
+
+@njit
+def work_of_many(calls: int, mean: float, cv: float, z: float) -> float:
+    """Seconds of work of a bundle."""
+    if cv == 0.0:
+        return calls * mean
+    shape = max(calls / (cv * cv), 1.0)
+    return calls * mean * gamma(shape, z) / shape
 
 
 @njit
@@ -89,8 +101,8 @@ def arrivals(types: np.ndarray, m: int, left: np.ndarray, parts: np.ndarray, siz
         left[kind] -= size
         parts[kind] -= 1
         sizes[i] = size
-        gap = gamma(float(size), u01(key, used + 1), u01(key, used + 2)) if size > 1 else -math.log(u01(key, used + 1))
-        used += 3
+        gap = gamma(float(size), about_normal(key, used + 1)) if size > 1 else -math.log(u01(key, used + 1))
+        used += 2
         total += gap
         gaps[i] = total
     total -= math.log(u01(key, used))

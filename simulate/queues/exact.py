@@ -12,7 +12,7 @@ import numpy as np
 
 from ..compiled import njit
 from .chance import u01
-from .draws import begin, finish, take, work_of
+from .draws import about_normal, begin, finish, take, work_of, work_of_many
 from .histogram import bucket
 
 FIRST, RETRIED, SERVED, SHED, TIMED_OUT, RETRIES, GIVEN_UP = range(7)  # columns of a ledger
@@ -131,7 +131,10 @@ def per_request(types: np.ndarray, m: int, sizes: np.ndarray, places: np.ndarray
         wait = start - t
         what, failed_at = SHED, t
         if not (down_from <= t < down_until or wait > knobs.shed_wait_s):
-            work = work_of(calls, mean[kind], cv[kind], u01(key, chance + 1), u01(key, chance + 2))
+            if calls == 1:
+                work = work_of(mean[kind], cv[kind], u01(key, chance + 1), u01(key, chance + 2))
+            else:
+                work = work_of_many(calls, mean[kind], cv[kind], about_normal(key, chance + 1))
             end = finish(start, work, stall_at, stall_for, j)
             response = end - t - work + work / calls
             what = SERVED if response <= knobs.timeout_s else TIMED_OUT

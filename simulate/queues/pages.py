@@ -106,4 +106,4 @@ def _one(draw: np.uint64, n: int, s: int, w: int, g: int, mean: float, cv: float
         wait = -rows[s, w, MEAN_WAIT] / share * np.log(u / share) if u < share else 0.0
     else:
         wait = grid[s, w, g]
-    return wait + work_of(1, mean, cv, u01(draw, n + 2), u01(draw, n + 3))
+    return wait + work_of(mean, cv, u01(draw, n + 2), u01(draw, n + 3))

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..compiled import njit
 from .chance import place, u01
-from .closed import moments
+from .closed import laws_of, moments
 from .draws import arrivals
 from .exact import FIRST, LONGEST, RETRIED, SERVED, SHED, TIMED_OUT, WAITED, WAITS, Knobs, deal, per_request
 
@@ -47,15 +47,18 @@ def load_of(offered: np.ndarray, levels: int, mean: np.ndarray) -> float:
 
 
 @njit
-def smooth(now: np.ndarray, rate: np.ndarray) -> int:
+def smooth(calls: np.ndarray, w: int, rate: np.ndarray) -> int:
     """Follow the rate of each kind over about a thousand calls: the noise of a count is in the closed form already.
 
     Answers the calls of this window.
     """
-    n: int = now.sum()
-    weight = min(1.0, max(rate.sum() / 1000.0, 0.001))  # by the rate, not by the count: else large counts weigh more
+    n, total = 0, 0.0
     for k in range(rate.size):
-        rate[k] += weight * (now[k] - rate[k])
+        total += rate[k]
+    weight = min(1.0, max(total / 1000.0, 0.001))  # by the rate, not by the count: else large counts weigh more
+    for k in range(rate.size):
+        n += calls[k, w]
+        rate[k] += weight * (calls[k, w] - rate[k])
     return n
 
 
@@ -115,19 +118,21 @@ def run_shard(shard: int, calls: np.ndarray, mean: np.ndarray, cv: np.ndarray, k
     types, sizes, gaps = np.empty(limit, np.int64), np.empty(limit, np.int64), np.empty(limit)
     offered, parts = np.zeros(kinds * levels, np.int64), np.zeros(kinds * levels, np.int64)
     row, calm, now, rate = np.zeros(6), np.zeros(6), np.zeros(6), np.zeros(kinds)
+    laws = laws_of(mean, cv)
     for k in range(kinds):
         rate[k] = calls[k].mean()
     was_calm, j = free.max() < 0.0, 0  # calm: so the last block left it
     for w in range(windows):
         window, t0 = window0 + w, w * width
         back = demand(calls, pool, w, window, offered, counts, tokens, knobs)
-        n = smooth(calls[:, w], rate)
-        moments(rate, mean, cv, free.size, width, erlang, now)  # rho, p_wait, mean, square, service, erlangs
+        n = smooth(calls, w, rate)
+        moments(rate, laws, free.size, width, erlang, now)  # rho, p_wait, mean, square, service, erlangs
         rows[w, 0] = rho = load_of(offered, levels, mean) / (width * free.size)
         rows[w, 6] = standing(t0, t0 + width, stall_at, stall_for) / width
         down = down_from < t0 + width and t0 < down_until
+        small = now[4] + 2.0 * rho * width * free.size / knobs.events_max * (n > knobs.events_max)  # what a bundle may leave
         quiet = now[0] < knobs.closed_below and rho < 0.5 * (1.0 + knobs.closed_below)
-        if quiet and back == 0 and rows[w, 6] == 0.0 and not (down or watched) and (was_calm or free.max() <= t0 + now[4]):
+        if quiet and back == 0 and rows[w, 6] == 0.0 and not (down or watched) and (was_calm or free.max() <= t0 + small):
             keep_calm(w, calls, n, now, counts, bins, rows)
             how[w] = CLOSED
             calm[:] = now
