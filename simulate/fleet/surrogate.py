@@ -89,8 +89,13 @@ class Surrogate(NamedTuple):
 
     def needs(self, worlds: Worlds) -> dict[Tier, TierNeed]:
         """What every tier must have in each world, for the nodes that it would then have."""
-        redis = self.redis(worlds, self.found_primaries(worlds))
-        return {Tier.REDIS: redis, **self.others(worlds)}
+        return {Tier.REDIS: self.need(worlds, Tier.REDIS), **self.others(worlds)}
+
+    def need(self, worlds: Worlds, tier: Tier) -> TierNeed:
+        """What one tier must have, for the nodes that it would then have."""
+        if tier is Tier.REDIS:
+            return self.redis(worlds, self.found_primaries(worlds))
+        return self.others(worlds, (tier,))[tier]
 
     def used(self, worlds: Worlds) -> dict[Tier, dict[str, Floats]]:
         """How full the named nodes are, by tier and resource. Tiers without named nodes are left out."""
@@ -109,7 +114,9 @@ class Surrogate(NamedTuple):
         primaries = np.full(worlds.number, 100.0)
         for _ in range(ROUNDS):
             need = self.redis(worlds, primaries)
-            primaries = np.maximum(1.0, need.nodes * self.fleet.redis_a_node / self.fleet.redis.copies)
+            before, primaries = primaries, np.maximum(1.0, need.nodes * self.fleet.redis_a_node / self.fleet.redis.copies)
+            if np.allclose(before, primaries, rtol=1e-3):
+                break
         return primaries
 
     def redis(self, worlds: Worlds, primaries: Floats) -> TierNeed:
@@ -141,15 +148,13 @@ class Surrogate(NamedTuple):
             copies=fleet.redis.copies, cow=worlds["copy_on_write"] / fleet.redis_a_node,
         )  # fmt: skip
 
-    def others(self, worlds: Worlds) -> dict[Tier, TierNeed]:
+    def others(self, worlds: Worlds, tiers: Sequence[Tier] = (Tier.CASSANDRA, Tier.MYSQL, Tier.KAFKA, Tier.GATEWAY)) -> dict[Tier, TierNeed]:
         """Every tier but Redis."""
         ones = np.ones(worlds.number)
         rates = self.rates(worlds, ones * max(1, self.fleet.redis_primaries or 1_000))
         peak = worlds["peak"]
-        return {
-            Tier.CASSANDRA: self._cassandra(worlds, rates, peak), Tier.MYSQL: self._mysql(worlds, rates, peak),
-            Tier.KAFKA: self._kafka(worlds, rates, peak), Tier.GATEWAY: self._gateway(worlds, rates, peak),
-        }  # fmt: skip
+        sized = {Tier.CASSANDRA: self._cassandra, Tier.MYSQL: self._mysql, Tier.KAFKA: self._kafka, Tier.GATEWAY: self._gateway}
+        return {tier: sized[tier](worlds, rates, peak) for tier in tiers}
 
     def _cassandra(self, worlds: Worlds, rates: Mapping[Kind, Rate], peak: Floats) -> TierNeed:
         tier, machine = self.fleet.cassandra, self.fleet.machine("cassandra")
