@@ -15,11 +15,12 @@ from .failures import exit_code
 from .invocation import Invocation
 
 PEOPLE, TWEETS, READING = "People", "Tweets", "Reading"
-RUNNING, DATA, SETUP = "Running and operating", "Data", "Setting up"
+RUNNING, PLANNING, DATA, SETUP = "Running and operating", "Planning", "Data", "Setting up"
 COMMANDS = {
     "serve": Entry(RUNNING, ".serve", "serve", "Serve the HTTP API, with the event consumers."),
     "worker": Entry(RUNNING, ".worker", "worker", "Run event consumers alone."),
     "ops": Entry(RUNNING, ".ops", "ops", "Procedures for operators: rebuild, audit, lag, runs."),
+    "simulate": Entry(PLANNING, ".simulate", "simulate", "Plan capacity: the arithmetic, the population, the day."),
     "user": Entry(PEOPLE, ".user", "user", "Create, show and change accounts."),
     "follow": Entry(PEOPLE, ".social", "follow", "Make one person follow another."),
     "unfollow": Entry(PEOPLE, ".social", "unfollow", "End a follow, or withdraw the request."),

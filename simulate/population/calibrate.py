@@ -29,6 +29,7 @@ QUANTILES = 64  # of the sampled weights: their spread is small
 STEPS = 60
 KEY_MASK = (1 << 52) - 1  # a float64 holds it exactly
 WEEKLY_SLOWEST, MONTHLY_SLOWEST = 1 / 7, 1 / 30
+TWEETERS_ASKED, ASKED_MAX = 3, 40  # how many of the followees that a tweet asks for a parent should tweet at all
 ACTIVITY_STREAM = 0xAC7
 
 
@@ -92,6 +93,7 @@ def _header(params: Params, users: int, seed: int) -> Floats:
         a.R_LIKES: params["reactions.likes_per_tweet"], a.R_EXPONENT: params["reactions.followers_exponent"],
         a.R_SIGMA: params["reactions.sigma"], a.R_SPREAD_MS: _half_life(params["reactions.retweets_first_hour"]),
         a.R_ANSWER_MS: _half_life(params["reactions.replies_first_hour"]), a.R_NORM: 1.0,
+        a.ASKED: min(ASKED_MAX, math.ceil(TWEETERS_ASKED / (monthly * tweeting))),
     }  # fmt: skip
     standing = max(1e-9, 1 - params["tweets.retweets"])  # a retweet is a reaction to one of the other tweets
     for place, kind in ((a.R_RETWEETS, "retweets"), (a.R_REPLIES, "replies"), (a.R_QUOTES, "quotes")):
@@ -174,7 +176,7 @@ def _reading(params: Params, header: Floats, followees: Degrees) -> tuple[Floats
         return found * (target / max(1e-12, monthly * float(mass @ found))), location
 
     def seen(core: float) -> float:
-        return monthly * float(mass @ (1 - np.exp(-made(core)[0][:, None] * factors[None, ::8]).mean(axis=1)))
+        return monthly * float(mass @ (1 - np.exp(-made(core)[0][:, None] * factors[None, 4::8]).mean(axis=1)))
 
     core = _bisected(seen, daily, 1e-4, weekly, steps=16)
     found, location = made(core)

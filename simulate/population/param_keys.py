@@ -59,6 +59,7 @@ KEYS = {
     "reactions.retweets_first_hour": Key(0.05, 0.999, "of all", "share of retweets and likes within an hour", RATE),
     "reactions.replies_first_hour": Key(0.05, 0.999, "of all", "share of replies within an hour", RATE),
     "graph.mean_following": Key(1, 4_999, "followees", "mean over accounts", RATE),
+    "graph.top_followers": Key(1_000, HUGE, "followers", "of the most followed of all accounts; smaller populations have it in proportion", COUNT),
     "graph.in_region_share": Key(0, 1, "of follows", "follows that stay inside a region", RATE),
 }
 REGION_KEYS = {

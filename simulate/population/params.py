@@ -166,6 +166,7 @@ def _checked(preset: str, found: Mapping[str, Interval]) -> Params:
     ordered = {name: found[name] for name in KEYS} | {name: one for name, one in found.items() if name not in KEYS}
     params = Params(preset=preset, intervals=ordered, regions=_regions(found))
     _people(ordered)
+    _head(ordered)
     kinds = [ordered[f"tweets.{kind}"] for kind in ("replies", "retweets", "quotes")]
     if sum(kind.value for kind in kinds) > 1:
         raise _refused(kinds[0].where, "replies, retweets and quotes are more than all tweets", "together at most 1")
@@ -186,6 +187,13 @@ def _people(found: Mapping[str, Interval]) -> None:
             raise _refused(found[fewer].where, what, "accounts >= monthly >= weekly >= daily")
     if found["graph.mean_following"].value >= found["accounts.total"].value:
         raise _refused(found["graph.mean_following"].where, "more followees than accounts", "graph.mean_following < accounts.total")
+
+
+def _head(found: Mapping[str, Interval]) -> None:
+    top, total = found["graph.top_followers"], found["accounts.total"].value
+    if top.value >= total / 2:
+        what = f"graph.top_followers is {top.value:,.0f}: the head exceeds the population of {total:,.0f} accounts"
+        raise _refused(top.where, what, "below half of accounts.total")
 
 
 def _regions(found: Mapping[str, Interval]) -> tuple[Region, ...]:

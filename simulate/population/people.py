@@ -7,6 +7,7 @@ What is not computed: who liked, and who replied to or retweeted, a computed twe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -20,11 +21,12 @@ from ...core.model import Tweet, TweetCounts, User
 from . import activity, past, reactions, texts, threads
 from .activity import Calibration, Floats
 from .calibrate import activity_table
+from .celebrities import DEFAULT_HEAD
 from .clocks import Curves, curves
 from .graph import Graph, build_graph
 from .hashing import Table
 from .params import Params, check_users, load_params
-from .shape import GraphParams
+from .shape import DESIGN_USERS, GraphParams
 from .tables import Layout
 
 if TYPE_CHECKING:
@@ -159,15 +161,7 @@ def open_population(
     """The people of a world of that size (the graph may round it: `population.graph.users`). Raises `Invalid`."""
     check_users(users)
     params = load_params(preset, overrides)
-    given = params.intervals["graph.mean_following"]
-    scaled = users < VILLAGE and not given.where.startswith("override")
-    graph = build_graph(
-        GraphParams(
-            users=users, mean_following=None if scaled else given.value,
-            in_region_share=params["graph.in_region_share"], regions=tuple(region.provinces for region in params.regions),
-        ),
-        seed,
-    )  # fmt: skip
+    graph = build_graph(_graph_params(users, params), seed)
     return populate(graph, params, seed)
 
 
@@ -176,6 +170,19 @@ def populate(graph: Graph, params: Params, seed: int) -> Population:
     clock = curves(params)
     act, calibration = activity_table(params, graph, seed, clock)
     return Population(graph=graph, params=params, seed=seed, act=act, calibration=calibration, clock=clock)
+
+
+def _graph_params(users: int, params: Params) -> GraphParams:
+    given = params.intervals["graph.mean_following"]
+    scaled = users < VILLAGE and not given.where.startswith("override")
+    mean = min(given.value, 0.2 * math.sqrt(users)) if scaled else given.value
+    size = params["graph.top_followers"] / DEFAULT_HEAD[0]
+    head = tuple(max(1, round(one * size * min(1.0, mean / 40) * users / params["accounts.total"])) for one in DEFAULT_HEAD)
+    like_the_graphs_own = size * DESIGN_USERS == params["accounts.total"]
+    return GraphParams(
+        users=users, mean_following=None if scaled and mean < given.value else mean, head=None if like_the_graphs_own else head,
+        in_region_share=params["graph.in_region_share"], regions=tuple(region.provinces for region in params.regions),
+    )  # fmt: skip
 
 
 def _tweet_ids(tweet_ids: Ids | Sequence[int]) -> Ids:

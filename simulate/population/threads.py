@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..compiled import njit
-from .activity import ID_BITS, KEY, MENTIONS, QUOTES, REPLIES, RETWEETS, Floats, tweet_rate, tweets_ever
+from .activity import ASKED, ID_BITS, KEY, MENTIONS, QUOTES, REPLIES, RETWEETS, Floats, tweet_rate, tweets_ever
 from .chance import below, mix, unit
 from .hashing import Table
 from .kernels import followee_at, in_degree_of, out_degree_of
@@ -19,7 +19,6 @@ from .past import BLOCK_MAX, Ids, author_of, block_at, block_into, block_power, 
 from .tables import Layout
 
 ORIGINAL, REPLY, RETWEET, QUOTE = 0, 1, 2, 3
-ASKED = 8  # followees a tweet asks
 BLOCKS_BACK = 3  # how far back each looks: some ten tweets
 OWN_MAX = 48  # own tweets since the original that a retweet looks through
 LEVELS = 7
@@ -64,7 +63,7 @@ def parent_of(act: Floats, table: Table, at: Layout, i: int, tweet_id: int, foll
     if kind == ORIGINAL or followees == 0:
         return 0
     level = level_of(act, tweet_id) if kind == REPLY else LEVELS + 1
-    for turn in range(ASKED):
+    for turn in range(int(act[ASKED])):
         slot = asked_slot(act, tweet_id, turn, followees)
         followee = followee_at(table, at, i, slot)
         if followee < 0 or not tweets_ever(act, followee):
@@ -112,7 +111,7 @@ def asked_since(
             own = (mine[place] << bits) | code
             if nominal_kind(act, own) != RETWEET:
                 continue
-            for turn in range(ASKED):
+            for turn in range(int(act[ASKED])):
                 if asked_slot(act, own, turn, followees) == slot:
                     return True
     return False
