@@ -15,6 +15,8 @@ from .geography import survivors
 from .surrogate import Need, Surrogate
 from .worlds import Floats, Worlds
 
+CLUSTER_NODES = 192  # Cassandra nodes a region and cluster at which Netflix's planner stops
+FORK_GB = 25.0  # above it a fork for a replica or a snapshot stalls an instance for long
 CONFIDENCE = 0.95  # share of worlds in which a fleet must hold to be called holding
 SIZED, UNSIZED, UNNAMED = "sized", "unsized", "not named"
 
@@ -50,13 +52,14 @@ class RegionCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
-    """All checks; `binding` the one with least headroom among those that are sized and named."""
+    """All checks; `binding` the one with least headroom among those that are sized and named; `warnings`: what no sum shows."""
 
     holds: bool
     held: float
     checks: list[Check]
     regions: list[RegionCheck]
     binding: Check | None
+    warnings: list[str]
 
     @property
     def short(self) -> list[Check]:
@@ -79,8 +82,24 @@ def judge(surrogate: Surrogate, middle: Worlds, worlds: Worlds) -> Judgement:
     share = float(held.mean())
     return Judgement(
         holds=share >= CONFIDENCE, held=share, checks=checks, regions=_regions(surrogate, middle),
-        binding=min(judged, key=lambda one: one.headroom_x, default=None),
+        binding=min(judged, key=lambda one: one.headroom_x, default=None), warnings=_warnings(surrogate, middle),
     )  # fmt: skip
+
+
+def _warnings(surrogate: Surrogate, middle: Worlds) -> list[str]:
+    fleet, redis, found = surrogate.fleet, surrogate.fleet.redis, []
+    if redis.nodes and redis.copies == 1:
+        lost = float(middle["weekly_active"][0]) / redis.nodes
+        reads = lost * float(middle["following"][0])
+        found.append(f"redis has no replica: a lost node takes {lost / 1e6:.1f}M timelines with it, {reads / 1e9:.2g} billion partition reads to rebuild them")
+    if redis.instance_gb > FORK_GB:
+        found.append(f"redis instances of {redis.instance_gb:g} GB: a fork for a replica or a snapshot stalls one for long, and one core serves all of it")
+    if fleet.cassandra.nodes > CLUSTER_NODES:
+        clusters = -(-fleet.cassandra.nodes // CLUSTER_NODES)
+        found.append(f"{fleet.cassandra.nodes:,} cassandra nodes are {clusters} clusters of {CLUSTER_NODES}, at which Netflix's planner stops: shard by tweet id")
+    if fleet.mysql.nodes and fleet.mysql.nodes < fleet.mysql.shards * fleet.mysql.copies:
+        found.append(f"{fleet.mysql.shards} mysql shards with {fleet.mysql.copies} copies on {fleet.mysql.nodes} nodes: several shards fail together")
+    return found
 
 
 def _needs(surrogate: Surrogate, worlds: Worlds) -> dict[Tier, dict[str, Need]]:

@@ -85,6 +85,15 @@ def plan(surrogate: Surrogate, counts: Mapping[str, Input], settings: Settings, 
     return found
 
 
+def filled(surrogate: Surrogate, counts: Mapping[str, Input], *, worlds: int = 64, seed: int = 7) -> Fleet:
+    """The fleet with nodes for every tier that names none, so that a run has somewhere to run: the need in 95 of 100 worlds and one
+    more; of unsized tiers too, by priors that nobody should size by (a run's document says so in `status`)."""
+    drawn = draw(counts, surrogate.works, worlds, seed)
+    missing = [tier for tier in map(Tier, TIERS) if not getattr(surrogate.fleet, tier).nodes]
+    found = {tier: priced(surrogate, options(surrogate.fleet, tier)[0], drawn) for tier in missing}
+    return with_nodes(surrogate.fleet, {tier: _to_have(tier, one, 95.0, surrogate.fleet) for tier, one in found.items()})
+
+
 def errors(surrogate: Surrogate, worlds: Worlds, full: Full, runs: int = RUNS) -> list[SurrogateError]:
     """The surrogate against full runs of `runs` worlds, from the lightest to the heaviest. `full(counts, times)` runs one world and
     answers utilisations by `tier.resource`; `times` are places in the intervals (0 to 1) by `tier.part`, as `work.draw` fixes them."""

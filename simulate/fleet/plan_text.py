@@ -22,13 +22,18 @@ def lines(answer: Document, name: str) -> Iterator[str]:
     binding = verdict.binding
     if binding is not None:
         yield f"  binds   {binding.tier} {binding.resource}: {100 * (binding.utilisation or 0):.0f} % full, headroom {_x(binding.headroom_x)}, with a node lost {_x(binding.n1_headroom_x)}"
-    yield from (f"  why     {one}" if not one.startswith("change: ") else f"  CHANGE  {one.removeprefix('change: ')}" for one in verdict.why)
+    yield from map(_why, verdict.why)
     yield f"  {'TIER':<11}{'ON':<20}{'HAVE':>7}{'P5':>8}{'P50':>8}{'P95':>8}{'PLAN':>8}{'$ A YEAR':>13}  BINDS, RUNNER-UP"
     yield from (line for one in answer.plan for line in _plan_lines(one))
     yield from _decided(answer)
     if answer.cost:
         yield f"COST     {_money(answer.cost.total)} a year, {answer.cost.per_million_reads:.2f} $ a million reads; excluded: {'; '.join(answer.cost.excluded)}"
     yield f"NOT MODELLED  {'; '.join(answer.absent)}"
+
+
+def _why(one: str) -> str:
+    head, _, rest = one.partition(": ")
+    return f"  CHANGE  {rest}" if head == "change" else f"  note    {rest}" if head == "note" else f"  why     {one}"
 
 
 def _plan_lines(one: TierPlan) -> Iterator[str]:

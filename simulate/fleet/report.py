@@ -92,6 +92,7 @@ def _verdict(planned: Planned, judged_of: Surrogate, slos: Sequence[Slo]) -> Ver
     ]  # fmt: skip
     found = levers(judged_of, planned.middle) if judged.short and judged.short[0].tier == "redis" else []
     why += [f"change: {one.what}: redis cpu {one.cpu:.2f}, memory {one.memory:.2f}, needs {one.nodes:,} nodes" for one in found[1:]]
+    why += [f"note: {one}" for one in judged.warnings]
     return Verdict(
         holds=judged.holds and all(one.holds for one in slos), held=judged.held, slo=list(slos),
         binding=None if judged.binding is None else _binding(judged.binding),

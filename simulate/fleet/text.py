@@ -74,6 +74,7 @@ def check_lines(fleet: Fleet, judged: Judgement) -> Iterator[str]:
             f"  without {region.lost}: {region.busiest} at {region.utc_hour:.1f} UTC carries {region.after_x:.2f}x the mean of all reads "
             f"(before {region.before_x:.2f}x); least headroom {region.tier} {region.headroom_x:.2f}x"
         )
+    yield from (f"  note: {one}" for one in judged.warnings)
     binding = judged.binding
     if binding is not None:
         yield f"  binds first: {binding.tier}, {binding.resource}: {binding.headroom_x:.2f}x of the middle load fits"

@@ -132,6 +132,12 @@ def test_one_node_lost_leaves_less():
         assert one.n1_headroom_x < one.headroom_x
 
 
+def test_what_no_sum_shows_is_said():
+    design, ample = judged("design").warnings, judged("ample").warnings
+    assert any("no replica" in one for one in design) and any("64 GB" in one for one in design)
+    assert any("16 clusters of 192" in one for one in ample) and not any("replica:" in one for one in ample)
+
+
 def test_cassandra_comes_in_steps_of_a_node_a_zone():
     nodes = Surrogate(load_fleet("ample"), WORKS).others(MIDDLE)[Tier.CASSANDRA].nodes
     assert float(nodes[0]) % 3 == 0

@@ -11,7 +11,7 @@ from twit.core.errors import Invalid
 from twit.simulate import verdict_schema
 from twit.simulate.fleet.fleet import TIERS, load_fleet
 from twit.simulate.fleet.levers import levers
-from twit.simulate.fleet.plan import Settings, errors, plan
+from twit.simulate.fleet.plan import Settings, errors, filled, plan
 from twit.simulate.fleet.plan_text import lines
 from twit.simulate.fleet.report import document, limit
 from twit.simulate.fleet.sensitivity import flips, weights
@@ -39,7 +39,7 @@ def of(document, tier):
 def test_planted_fleets_are_judged_and_the_short_tier_is_named():
     assert answer("ample").verdict.holds and not answer("short").verdict.holds
     assert (answer("short").verdict.binding.tier, answer("short").verdict.binding.resource) == ("cassandra", "disk")
-    assert all(why.startswith("cassandra") for why in answer("short").verdict.why)
+    assert all(why.startswith(("cassandra", "note: ")) for why in answer("short").verdict.why)
 
 
 def test_what_is_planned_from_nothing_holds():
@@ -70,6 +70,12 @@ def test_the_designs_fleet_is_told_what_to_change():
     found = {one.what: one for one in levers(Surrogate(load_fleet("design"), WORKS), middle(INPUTS, WORKS))}
     assert found["follow events and keep celebrity lists in the gateways"].cpu < 0.6 * found["as it is"].cpu
     assert found["keep timelines as lists"].memory < found["as it is"].memory / 5
+
+
+def test_a_fleet_that_names_some_nodes_is_filled_up_for_a_run_and_keeps_those_that_it_names():
+    fleet = filled(Surrogate(load_fleet("design"), WORKS), INPUTS)
+    assert fleet.redis.nodes == 100 and fleet.mysql.nodes == 256
+    assert fleet.cassandra.nodes > 1_000 and fleet.cassandra.nodes % 3 == 0 and fleet.kafka.nodes >= 4 and fleet.gateway.nodes > 1
 
 
 def test_growth_says_until_when_and_a_horizon_needs_more():
