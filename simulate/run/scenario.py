@@ -25,7 +25,7 @@ class Lists(StrEnum):
 
     REDIS = "redis"  # each time from Redis
     TTL = "ttl"  # from a cache in the process, read again after `lists_ttl_s`
-    FOLLOW_EVENTS = "follow-events"  # from a cache in the process that follows the event log
+    EVENTS = "events"  # from a cache in the process that follows the event log
 
 
 class Delivery(StrEnum):
@@ -68,9 +68,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     timeline_page_default: int = 50
     fanout_batch: int = 1_000
     inactive_after_days: float = 7
-    lists: Lists = Lists.FOLLOW_EVENTS
-    lists_ttl_s: float = 5
-    layout: str = "list"
+    lists: Lists | None = None  # these three: as the fleet has them
+    lists_ttl_s: float | None = None
+    layout: str | None = None
     delivery: Delivery = Delivery.HYBRID
     single_flight: bool = True  # one rebuild of a timeline at a time
     jitter_s: float = 0.05  # those who wait for it, and clients that come back, spread over this

@@ -60,7 +60,7 @@ def test_a_run_with_one_setting_replaced_by_an_interval_keeps_nothing_of_the_bar
     (('"2M"', "{ value = 6, hihg = 7 }"), r"mine.toml:7: there is no events.one.followers.hihg"),
     (("[run]", "[runs]"), r"mine.toml:3: there is no runs.duration"),
     (("[run]", "[slo]\nhome_p99 = 3\n[run]"), r"mine.toml:3: there is no slo.home_p99"),
-    (("[run]", "[rule]\nlists = 'memory'\n[run]"), r"mine.toml:3: rule.lists: 'memory' is not one of redis, ttl, follow-events"),
+    (("[run]", "[rule]\nlists = 'memory'\n[run]"), r"mine.toml:3: rule.lists: 'memory' is not one of redis, ttl, events"),
     (("[run]", "[rule]\nsingle_flight = 3\n[run]"), r"mine.toml:3: rule.single_flight: 3 is neither"),
     (("[run]", "[population]\nusers = 0\n[run]"), r"mine.toml:3: population.users: 0 is not within 10000 to 2e\+09"),
     (('kind = "post"\n', ""), r"mine.toml:\d: events.one: it has no kind"),

@@ -1,0 +1,114 @@
+"""A fleet as the queues see it: shards, servers, when callers give up, when it stands still; and what a call takes there.
+
+A tier that the fleet does not name is given what the closed form asks for, and is said to be planned, not judged.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ...core.limits import Limits
+from ...core.routing import Epoch
+from ..fleet.fleet import TIERS, Fleet
+from ..fleet.surrogate import PUSH_US, Surrogate
+from ..fleet.worlds import Worlds
+from ..kinds import TIER_OF, Kind, Tier
+from ..queues.model import Retries, Server, Stall
+from ..work import Theta, Works
+
+STALLS = Path(__file__).with_name("stalls.toml")
+RETRIES = Retries(p=0.1, backoff_s=0.2, attempts=3, budget=0.2)
+COPIED = {Kind.PUT_TWEET, Kind.LIKE, Kind.COUNT}  # writes: every replica does them; of reads a quorum
+
+
+class Tiers(NamedTuple):
+    """What stands where. `nodes` by tier; `planned`: tiers that the fleet does not name."""
+
+    fleet: Fleet
+    epoch: Epoch
+    servers: Mapping[Tier, Server]
+    nodes: Mapping[Tier, int]
+    planned: tuple[Tier, ...]
+
+
+def kinds_of(tier: Tier) -> tuple[Kind, ...]:
+    """The kinds that a tier serves, in order."""
+    return tuple(kind for kind in Kind if TIER_OF[kind] is tier)
+
+
+def tiers_of(surrogate: Surrogate, middle: Worlds, limits: Limits) -> Tiers:
+    """The fleet of a surrogate, with what it does not name planned by the middle world."""
+    fleet = surrogate.fleet
+    needs = surrogate.needs(middle)
+    nodes = {Tier(name): int(getattr(fleet, name).nodes) for name in TIERS}
+    planned = tuple(tier for tier, count in nodes.items() if count == 0)
+    nodes |= {tier: math.ceil(float(needs[tier].nodes[0])) for tier in planned}
+    redis = max(1, nodes[Tier.REDIS] * fleet.redis_a_node // fleet.redis.copies)
+    epoch = Epoch(
+        number=1, redis=redis, cassandra=nodes[Tier.CASSANDRA], mysql=fleet.mysql.shards, kafka=fleet.kafka.partitions,
+        gateway=nodes[Tier.GATEWAY],
+    )  # fmt: skip
+    works, stalls = surrogate.works, read_stalls()
+    return Tiers(
+        fleet, epoch, {tier: _server(tier, fleet, nodes, works=works, limits=limits, stalls=stalls.get(tier, ())) for tier in Tier}, nodes, planned
+    )
+
+
+def _server(
+    tier: Tier, fleet: Fleet, nodes: Mapping[Tier, int], *, works: Works, limits: Limits, stalls: tuple[Stall, ...]
+) -> Server:
+    kinds = kinds_of(tier)
+    cores = fleet.machine(tier).vcpu
+    each = {
+        Tier.REDIS: 1, Tier.CASSANDRA: cores, Tier.GATEWAY: cores,
+        Tier.MYSQL: max(1, cores * nodes[Tier.MYSQL] // (fleet.mysql.shards * fleet.mysql.copies)),
+        Tier.KAFKA: max(1, cores * nodes[Tier.KAFKA] // fleet.kafka.partitions),
+    }[tier]  # fmt: skip
+    limit_ms = limits.request_deadline_ms if tier is Tier.GATEWAY else limits.store_timeout_ms
+    return Server(
+        tier=tier, kinds=kinds, servers=each, timeout_s=limit_ms / 1e3, shed_wait_s=limit_ms / 1e3, retries=RETRIES, stalls=stalls,
+        variation=works.variation(tier, kinds),
+    )  # fmt: skip
+
+
+def read_stalls(path: Path = STALLS) -> dict[Tier, tuple[Stall, ...]]:
+    """The assumed duty cycles of standing still, by tier."""
+    raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    return {
+        Tier(tier): tuple(
+            Stall(name=f"{tier} {name}", every_s=one["every_s"], for_s=one["for_s"], spread=one.get("spread", False))
+            for name, one in causes.items()
+        )
+        for tier, causes in raw.items()
+    }
+
+
+def theta_of(theta: Theta, fleet: Fleet) -> Theta:
+    """The same world, with what a push takes in this fleet's encoding and by its kind of call."""
+    interval = PUSH_US[fleet.redis.push, fleet.encoding]
+    element, base = theta.element.copy(), theta.base.copy()
+    element[Kind.PUSH] = interval.at(theta.draws.get("redis.element_ns", 0.5)) * 1e-6
+    if fleet.redis.push == "pipeline":
+        base[Kind.PUSH] = element[Kind.PUSH]
+        element[Kind.PUSH] = 0.0
+    return replace(theta, element=element, base=base)
+
+
+def replicas(kind: Kind, fleet: Fleet) -> int:
+    """How many nodes work for one call."""
+    if TIER_OF[kind] is not Tier.CASSANDRA:
+        return 1
+    copies = fleet.cassandra.replication
+    return copies if kind in COPIED else copies // 2 + 1
+
+
+def on_replicas(calls: np.ndarray, count: int) -> np.ndarray:
+    """[shard, …] calls as the next nodes of the ring see them too."""
+    return sum((np.roll(calls, shift, axis=0) for shift in range(count)), np.zeros_like(calls))
