@@ -82,5 +82,13 @@ class Pulled(Mapping[int, AuthorMode]):
         yield from self._decided
         yield from (author for author in self._computed.everybody() if author not in self._decided and author not in self._pushed)
 
+    def __bool__(self) -> bool:
+        return next(iter(self), 0) > 0
+
+    def __contains__(self, author: object) -> bool:
+        if not isinstance(author, int):
+            return False
+        return author in self._decided or (author not in self._pushed and self._computed.is_pulled(author))
+
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -15,6 +15,7 @@ from ...core.ids import EPOCH_MS, id_at
 from ...core.model import Tweet, TweetCounts, User, UserCounts
 from ..population.people import Population
 from .keep import kept_population
+from .lists import NewestLists
 
 if TYPE_CHECKING:
     from ...core.model import Entries, Ids
@@ -31,6 +32,7 @@ class PopulationBase:
         self.users = population.graph.users
         self._graph = population.graph
         self._preset = preset
+        self._lists = NewestLists(population)
 
     @cached_property
     def name(self) -> str:
@@ -79,8 +81,9 @@ class PopulationBase:
 
     def tweets_of(self, authors: Sequence[int], before: int, after: int, limit: int, now_ms: int) -> list[Entries]:
         horizon = _horizon(now_ms)
-        until = min(before, horizon) if before else horizon
-        return self.population.tweets_of(_indices(authors), until, after, limit, now_ms)
+        if before and before < horizon:
+            return self.population.tweets_of(_indices(authors), before, after, limit, now_ms)
+        return self._lists.newest([author - 1 for author in authors], horizon, after, limit, now_ms)
 
     def tweets(self, tweet_ids: Sequence[int], now_ms: int) -> list[Tweet | None]:
         horizon = _horizon(now_ms)
