@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from .caches import Caches
 from .limits import Limits
 from .merging import Merger
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from .model import Entries
 
 AUTHORS_AT_ONCE = 1_024  # lists read in one store call
+HEAD = 16  # entries that an author is asked for at first, at least: few have more among the newest of one row
 _MOVES = frozenset((EventKind.TWEET_CREATED, EventKind.TWEET_DELETED))
 
 
@@ -31,7 +34,8 @@ class Truth:
         self._limits = limits
         self._caches = caches
         self._authors: Recent[int, Entries] = Recent(limits.cached_viewers_max)
-        caches.subscribe(self._apply, self._authors.clear)
+        self._heads: Recent[int, Entries] = Recent(limits.cached_viewers_max)  # of authors who have more
+        caches.subscribe(self._apply, self._forget)
 
     async def truth(self, readers: Sequence[int]) -> list[tuple[Entries, int]]:
         """For each reader what a complete row holds, (n, 2) newest first, n <= `timeline_entries_max`, and the id down to
@@ -46,8 +50,9 @@ class Truth:
         authors = [
             _pushed(reader, following.followees, modes) for reader, following in zip(readers, followings, strict=True)
         ]
-        lists = await self._lists(authors)
-        merger, limit = Merger(lists), self._limits.timeline_entries_max
+        limit = self._limits.timeline_entries_max
+        lists = await self._lists(authors) if len(authors) > 1 else await self._lists_of_one(authors[0], limit) if authors else {}
+        merger = Merger(lists)
         return (merger.newest(row, limit) for row in authors)
 
     async def _lists(self, rows: Sequence[Sequence[int]]) -> Mapping[int, Entries]:
@@ -63,19 +68,59 @@ class Truth:
                         missing[author] = None
                     else:
                         lists[author] = kept
-        wanted = list(missing)
+        await self._load(lists, list(missing), self._limits.timeline_entries_max + 1)
+        return lists
+
+    async def _lists_of_one(self, row: Sequence[int], limit: int) -> Mapping[int, Entries]:
+        """Lists for one reader's row, each as long as it may reach among the newest `limit` + 1 of all: mostly a head."""
+        each = min(limit + 1, max(HEAD, 4 * limit // len(row)))
+        lists: dict[int, Entries] = {}
+        cut: list[int] = []
+        missing: list[int] = []
+        for author in row:
+            kept = self._authors.get(author)
+            head = self._heads.get(author) if kept is None else None
+            if kept is not None:
+                lists[author] = kept
+            elif head is not None and len(head) >= each:
+                lists[author] = head
+                cut.append(author)
+            else:
+                missing.append(author)
+        await self._load(lists, missing, each)
+        if each <= limit:
+            cut += [author for author in missing if len(lists[author]) >= each]
+            await self._load(lists, _reaching(lists, cut, limit), limit + 1)
+        return lists
+
+    async def _load(self, lists: dict[int, Entries], wanted: Sequence[int], each: int) -> None:
+        """Put the newest `each` entries of these authors into `lists`."""
+        whole = self._limits.timeline_entries_max + 1
         for start in range(0, len(wanted), AUTHORS_AT_ONCE):
             some, moment = wanted[start : start + AUTHORS_AT_ONCE], self._caches.moment
-            loaded = await self._stores.tweets.by_authors(some, limit=self._limits.timeline_entries_max + 1)
+            loaded = await self._stores.tweets.by_authors(some, limit=each)
             for author, entries in zip(some, loaded, strict=True):
                 lists[author] = entries
                 if moment == self._caches.moment:
-                    self._authors[author] = entries
-        return lists
+                    (self._authors if len(entries) < each or each >= whole else self._heads)[author] = entries
 
     def _apply(self, logged: LoggedEvent) -> None:
         if logged.event.kind in _MOVES:
             self._authors.drop(logged.event.actor)
+            self._heads.drop(logged.event.actor)
+
+    def _forget(self) -> None:
+        self._authors.clear()
+        self._heads.clear()
+
+
+def _reaching(lists: Mapping[int, Entries], cut: Sequence[int], limit: int) -> list[int]:
+    """Those of the authors with cut lists whose older entries may be among the newest `limit` + 1 of all."""
+    ids = np.concatenate([entries[:, 0] for entries in lists.values()])
+    if len(ids) <= limit:
+        return list(cut)
+    bound = np.partition(ids, len(ids) - limit - 1)[len(ids) - limit - 1]
+    return [author for author in cut if lists[author][-1, 0] > bound]
 
 
 def _pushed(reader: int, followees: Sequence[int], modes: Mapping[int, AuthorMode]) -> list[int]:
