@@ -6,6 +6,7 @@ Imported people cannot log in: they have no password and no e-mail. A name that 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import TypeVar
 
 import numpy as np
@@ -78,12 +79,13 @@ async def _open_rows(twit: Twit, user_ids: Sequence[int], now_ms: int) -> None:
 async def follow_all(twit: Twit, edges: Sequence[tuple[int, int]], now_ms: int, progress: Progress) -> dict[FollowStatus, int]:
     """Make (follower, followee) edges, carry them to the follower lists, and let fan-out reconsider whoever has very many.
 
-    An edge to somebody who has not posted needs no merge. One event a follower and batch tells running servers. Carried
-    in order of followee, so that each packed list is written once and not once a batch.
+    An edge to somebody who has not posted needs no merge. One event a follower and batch tells running servers. Made in order of
+    follower, of whom each keeps the order of his, and carried in order of followee: so each page and each packed list is
+    written once and not once a batch.
     """
     tally = dict.fromkeys(FollowStatus, 0)
     done = 0
-    for chunk in batches(edges):
+    for chunk in batches(sorted(edges, key=itemgetter(0))):
         progress("follows", done, len(edges))
         followees = sorted({followee for _, followee in chunk})
         counts = await twit.stores.accounts.counts(followees)

@@ -1,5 +1,6 @@
 """Row 12: accounts, follows (truth and carried lists) and tweets stored in bulk, as imports store them, beside `executemany` of
-the rows that this left in the database, events and counts among them, in as many durable commits. Rows a second of processor time,
+the rows that this left in the database, events and counts among them, in as many durable commits, follows in the order in which they
+came: putting them into a better one is the import's work. Rows a second of processor time,
 of what was imported; a new world each round.
 """
 
@@ -25,9 +26,9 @@ from .figure import Figure
 from .town import Town, town
 
 USERS, EACH, TWEETS = 20_000, 5, 40_000
-STAGES = {  # what is imported → tables that it fills, each in the order in which they were filled
+STAGES = {  # what is imported → tables that it fills, in which order, where it matters
     "accounts": ("users ORDER BY user_id",),
-    "follows": ("following ORDER BY sequence", "follower_slots", "follower_chunks", "follower_ids", "user_counts"),
+    "follows": ("following", "follower_slots", "follower_chunks", "follower_ids", "user_counts"),
     "tweets": ("tweets ORDER BY tweet_id", "user_counts"),
 }
 
@@ -60,15 +61,17 @@ async def one_round(seed: int) -> dict[str, tuple[float, float]]:
         with folder as name, closing(empty(Path(name))) as other, closing(sqlite3.connect(world.twit.stores.graph._db.path)) as source:
             for stage, filled in STAGES.items():
                 tail = await world.twit.stores.log.tail()
-                rows, batch, took = await imported(world, stage, chance)
+                rows, batch, took, order = await imported(world, stage, chance)
                 tables = {table.split()[0]: source.execute(f"SELECT * FROM {table}").fetchall() for table in filled}  # noqa: S608 - ours
+                if stage == "follows":
+                    tables["following"].sort(key=lambda row, order=order: order[row[0], row[2]])
                 tables["events"] = source.execute("SELECT * FROM events WHERE offset > ?", (tail,)).fetchall()
                 found[stage] = (rows / took, rows / plainly(other, tables, rows // batch))
     return found
 
 
-async def imported(world: Town, stage: str, chance: np.random.Generator) -> tuple[int, int, float]:
-    """Import; returns rows, rows a commit, and seconds of processor time."""
+async def imported(world: Town, stage: str, chance: np.random.Generator) -> tuple[int, int, float, dict]:
+    """Import; returns rows, rows a commit, seconds of processor time, and at which place each edge came."""
     stores, now = world.twit.stores, world.clock.now_ms()
     if stage == "accounts":
         new = [
@@ -77,18 +80,18 @@ async def imported(world: Town, stage: str, chance: np.random.Generator) -> tupl
         start = time.process_time()
         for at in range(0, USERS, BATCH):
             await stores.accounts.create(new[at : at + BATCH])
-        return USERS, BATCH, time.process_time() - start
+        return USERS, BATCH, time.process_time() - start, {}
     if stage == "follows":
         drawn = chance.integers(1, USERS + 1, (USERS * EACH, 2))
         edges = list(dict.fromkeys((a, b) for a, b in drawn.tolist() if a != b))
         start = time.process_time()
         await follow_all(world.twit, edges, now, lambda *_: None)
-        return len(edges), BATCH, time.process_time() - start
+        return len(edges), BATCH, time.process_time() - start, {edge: place for place, edge in enumerate(edges)}
     posts = world.posts(chance.integers(1, USERS + 1, TWEETS).tolist())
     start = time.process_time()
     for at in range(0, TWEETS, TWEETS_A_BATCH):
         await stores.tweets.put(posts[at : at + TWEETS_A_BATCH])
-    return TWEETS, TWEETS_A_BATCH, time.process_time() - start
+    return TWEETS, TWEETS_A_BATCH, time.process_time() - start, {}
 
 
 def empty(folder: Path) -> sqlite3.Connection:

@@ -197,6 +197,17 @@ async def test_a_bulk_carry_where_some_came_and_some_went(stores: Stores) -> Non
     assert await walked(stores, 9, 11) == [*range(120, 140), *range(200, 220)]
 
 
+@pytest.mark.parametrize("beyond", [0, 1 << 40], ids=["ids", "large ids"])
+async def test_a_bulk_carry_of_new_edges_of_which_some_do_not_stand(stores: Stores, beyond: int) -> None:
+    pairs = [(beyond + follower, beyond + 900 + follower % 3) for follower in range(1, 60)]
+    await follow(stores, *pairs[:20], *pairs[21:])
+    carried = await stores.graph.carry(pairs)
+    assert [one.added for one in carried] == [True] * 20 + [False] + [True] * 38
+    for followee in {followee for _, followee in pairs}:
+        assert await walked(stores, followee, 5) == [one for one, other in pairs if other == followee and one != pairs[20][0]]
+    assert sum(counts.followers for counts in await stores.accounts.counts([beyond + 900, beyond + 901, beyond + 902])) == 58
+
+
 async def test_bulk_carries_to_many_lists_at_once(stores: Stores) -> None:
     pairs = [(follower, 900 + follower % 7) for follower in range(1, 200)]
     await follow(stores, *pairs)

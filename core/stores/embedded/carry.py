@@ -14,14 +14,17 @@ import msgspec
 from ...model import Carried
 from . import followers
 from .accounts import count
+from .db import listed
 from .followers import Last
 
 BULK = 32  # from so many pairs a call on, it is worth a try to add them unseen
 
 _STANDS = "SELECT 1 FROM following WHERE follower = ? AND followee = ?"
 _ADD = "INSERT INTO follower_slots VALUES (?, ?, ?)"
-_ADD_UNSEEN = """INSERT OR IGNORE INTO follower_slots SELECT ?1, ?2, ?3
-WHERE EXISTS (SELECT 1 FROM following WHERE follower = ?2 AND followee = ?1)"""
+_ADD_UNSEEN = "INSERT OR IGNORE INTO follower_slots VALUES (?, ?, ?)"
+ID_BITS = 31  # two ids in one number that SQLite knows
+_STANDING = f"""SELECT count(*) FROM json_each(?) AS pair CROSS JOIN following
+ON follower = pair.value >> {ID_BITS} AND followee = pair.value & {(1 << ID_BITS) - 1}"""  # noqa: S608 - numbers of ours
 
 
 def carry(conn: sqlite3.Connection, pairs: Sequence[tuple[int, int]], chunk_max: int) -> list[Carried]:
@@ -70,13 +73,14 @@ def _carry_each(conn: sqlite3.Connection, pairs: Sequence[tuple[int, int]], chun
 
 def _carry_fresh(conn: sqlite3.Connection, pairs: Sequence[tuple[int, int]], chunk_max: int) -> list[Carried] | None:
     """Add all if every edge stands and none was carried before; otherwise nothing, and `None`."""
+    lasts = followers.lasts_of(conn, {followee for _, followee in pairs})
     lists: dict[int, tuple[Last, list[int]]] = {}
     rows: list[tuple[int, int, int]] = []
     carried: list[Carried] = []
     for follower, followee in pairs:
         changes = lists.get(followee)
         if changes is None:
-            changes = lists[followee] = (followers.last_of(conn, followee), [])
+            changes = lists[followee] = (lasts.get(followee) or Last(), [])
         last, added = changes
         rows.append((followee, follower, last.next_slot + len(added)))
         added.append(follower)
@@ -85,12 +89,22 @@ def _carry_fresh(conn: sqlite3.Connection, pairs: Sequence[tuple[int, int]], chu
     conn.execute("SAVEPOINT fresh")
     before = conn.total_changes
     conn.executemany(_ADD_UNSEEN, rows)
-    if conn.total_changes - before != len(rows):
+    if conn.total_changes - before != len(rows) or not _all_stand(conn, pairs):
         conn.execute("ROLLBACK TO fresh")
         conn.execute("RELEASE fresh")
         return None
     conn.execute("RELEASE fresh")
+    followers.begin(conn, {followee: added for followee, (last, added) in lists.items() if not last.chunk}, chunk_max)
     for followee, (last, added) in lists.items():
-        followers.add(conn, followee, last, added, chunk_max)
+        if last.chunk:
+            followers.add(conn, followee, last, added, chunk_max)
     count(conn, [(followee, len(added), 0, 0) for followee, (_, added) in lists.items()])
     return carried
+
+
+def _all_stand(conn: sqlite3.Connection, pairs: Sequence[tuple[int, int]]) -> bool:
+    """Whether every edge stands, asked in one statement and in order of follower; of ids too large for that it is not said."""
+    if max(map(max, pairs)) >> ID_BITS:
+        return False
+    (standing,) = conn.execute(_STANDING, (listed(sorted(follower << ID_BITS | followee for follower, followee in pairs)),)).fetchone()
+    return bool(standing == len(pairs))

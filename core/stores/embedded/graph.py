@@ -125,7 +125,7 @@ def _follow_fresh(conn: sqlite3.Connection, follows: Sequence[NewFollow], follow
         return None
     conn.execute("RELEASE fresh")
     count(conn, ((follower, 0, more, 0) for follower, more in new.items()))
-    append(conn, [event for sequence, follow in enumerate(follows, first) for event in _events(follow, sequence)])
+    append(conn, [event for sequence, follow in enumerate(follows, first) if follow.events for event in _events(follow, sequence)])
     return [FollowOutcome(FollowStatus.CREATED, sequence) for sequence in range(first, first + len(follows))]
 
 
