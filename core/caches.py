@@ -289,9 +289,10 @@ class Caches:
         get = self.tweet_cache.get
         wanted: dict[int, None] = {}
         for at in missing:
-            found[at] = get(ids[at])
-            if found[at] is None and ids[at] > 0:
-                wanted[ids[at]] = None
+            tweet_id = ids[at]
+            tweet = found[at] = get(tweet_id)
+            if tweet is None and tweet_id > 0:
+                wanted[tweet_id] = None
         if not wanted:
             return
         moment, asked = self.moment, list(wanted)

@@ -131,16 +131,20 @@ class Coherence:
         elif kind is EventKind.TWEET_DELETED:
             self._deleted(event, tweet)
         elif kind is EventKind.LIKED or kind is EventKind.UNLIKED:
-            caches.count_cache.drop(event.tweet)
-            viewer = caches.viewer_cache.peek(event.actor)
-            if viewer is not None:
-                (viewer.liked.add if kind is EventKind.LIKED else viewer.liked.discard)(event.tweet)
+            self._liked(event)
         elif kind in _ACTORS_VIEW_KINDS:
             caches.drop_viewers((event.actor,))
         elif kind in _BOTH_VIEWS_KINDS:
             caches.drop_viewers((event.actor, event.target))
         elif kind in _USER_KINDS:
             caches.drop_user(event.key)
+
+    def _liked(self, event: Event) -> None:
+        """A like that came or went."""
+        self._caches.count_cache.drop(event.tweet)
+        viewer = self._caches.viewer_cache.peek(event.actor)
+        if viewer is not None:
+            (viewer.liked.add if event.kind is EventKind.LIKED else viewer.liked.discard)(event.tweet)
 
     def _created(self, event: Event, tweet: Tweet | None) -> None:
         caches = self._caches

@@ -92,8 +92,7 @@ class Sieve:
             if original:
                 if hidden or other not in plain or other in muted or author in without or not facts.get(original):
                     return None
-                if subjects is ids:
-                    subjects = ids.copy()
+                subjects = ids.copy() if subjects is ids else subjects
                 subjects[at] = original
             elif author == viewer.user_id:
                 answers.append(ids[at])

@@ -168,16 +168,18 @@ class Fragments:
     ) -> None:
         """Fill the gaps in `parts`, and say in `quoting` which places hold a chain with a quote, and of whom."""
         viewer = await self._caches.viewer(viewer_id)
+        elsewhere = bool(len(self._old) or self._young.quoting)
         missing: list[int] = []
         for at, part in enumerate(parts):
-            if part is None and not self._found(viewer, tweets[at], at, parts, quoting):
+            if part is None and not (elsewhere and self._found(viewer, tweets[at], at, parts, quoting)):
                 missing.append(at)
         if not missing:
             return
         dropped: set[int] = set()
         self._fills.append(dropped)
         try:
-            views = await self._twit.dress(viewer_id, [tweets[at] for at in missing])
+            missing = await self._fill_simple(tweets, parts, missing, dropped)
+            views = await self._twit.dress(viewer_id, [tweets[at] for at in missing]) if missing else []
         finally:
             self._fills = [fill for fill in self._fills if fill is not dropped]
         for at, view in zip(missing, views, strict=True):
@@ -194,6 +196,33 @@ class Fragments:
             if any(link.quote is not None for link in links):
                 quoting[at] = subjects
             self._keep_chain(links, body, subjects, dropped)
+
+    async def _fill_simple(
+        self, tweets: Sequence[Tweet], parts: list[bytes | None], missing: list[int], dropped: set[int]
+    ) -> list[int]:
+        """Encode those that show no other tweet, of authors who hide from nobody; returns the places that are left."""
+        authors, plain = self._caches.user_cache, self._caches.plain
+        simple: list[int] = []
+        left: list[int] = []
+        for at in missing:
+            tweet = tweets[at]
+            other = tweet.retweet_of or tweet.quote_of or tweet.deleted or tweet.author_id not in plain
+            (left if other else simple).append(at)
+        counts = await self._caches.counts([tweets[at].tweet_id for at in simple]) if simple else []
+        for at, count in zip(simple, counts, strict=True):
+            tweet = tweets[at]
+            tweet_id, author_id = tweet.tweet_id, tweet.author_id
+            author = authors.young.get(author_id) or authors.peek(author_id)
+            if author is None or author_id not in plain:
+                left.append(at)
+                continue
+            body = parts[at] = encoded(TweetView(tweet=tweet, author=author, counts=count), flags=False)
+            if not dropped or dropped.isdisjoint((0, tweet_id, -author_id)):
+                generation = self._room()
+                generation.plain[tweet_id] = Plain(body)
+                add(generation.by_author, author_id, tweet_id)
+        self.encoded += len(simple)
+        return left
 
     def _found(
         self, viewer: Viewer, tweet: Tweet, at: int, parts: list[bytes | None], quoting: dict[int, tuple[int, ...]]

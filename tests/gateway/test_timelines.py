@@ -214,24 +214,47 @@ async def test_another_process_sees_to_it_that_nothing_stale_is_shown(open_api):
 
 
 async def test_a_page_read_while_its_author_is_renamed_is_not_kept(api):
-    ann, bob = await api.join_all("ann bob")
-    await api.tweet(ann, "mine")
-    dress, renamed = type(api.twit).dress, []
+    ann, bob, cid = await api.join_all("ann bob cid")
+    await api.tweet(ann, "mine", quote_tweet_id=await api.tweet(cid, "his"))
+    await api.tweet(ann, "mine too")
+    counts, renamed = type(api.twit.caches).counts, []
 
-    async def dress_slowly(twit, viewer, tweets):
-        views = await dress(twit, viewer, tweets)
-        if not renamed:
-            renamed.append(True)
-            await api.patch("/users/me", ann, json={"display_name": "Ann the Great"})
-        return views
+    async def count_slowly(caches, ids):
+        found = await counts(caches, ids)
+        if len(renamed) < 2:
+            renamed.append(f"Ann the {len(renamed)}th")
+            await api.patch("/users/me", ann, json={"display_name": renamed[-1]})
+        return found
 
-    type(api.twit).dress = dress_slowly
+    type(api.twit.caches).counts = count_slowly
     try:
         await api.get(f"/users/{ann.id}/tweets", bob)
     finally:
-        type(api.twit).dress = dress
-    (tweet,) = (await api.get(f"/users/{ann.id}/tweets", bob)).json()["tweets"]
-    assert tweet["user"]["display_name"] == "Ann the Great"
+        type(api.twit.caches).counts = counts
+    tweets = (await api.get(f"/users/{ann.id}/tweets", bob)).json()["tweets"]
+    assert len(renamed) == 2
+    assert [tweet["user"]["display_name"] for tweet in tweets] == renamed[-1:] * 2
+
+
+async def test_a_home_page_that_stands_falls_with_what_another_process_does(open_api):
+    """The very same page is answered again until a tweet of it is deleted, liked or renamed elsewhere; then the next one says so."""
+    here, there = await open_api(), await open_api()
+    ann = await here.join("ann")
+    kept, gone = await here.tweet(ann, "kept"), await here.tweet(ann, "gone")
+
+    async def home():
+        pages = [(await here.get("/timeline/home", ann)).json() for _ in range(3)]
+        assert pages[0] == pages[1] == pages[2]
+        return pages[0]["tweets"]
+
+    assert [tweet["tweet_id"] for tweet in await home()] == [gone, kept]
+    await there.patch("/users/me", ann, json={"display_name": "Ann the Great"})
+    assert [tweet["user"]["display_name"] for tweet in await home()] == ["Ann the Great"] * 2
+    await there.delete(f"/tweets/{gone}", ann)
+    assert [tweet["tweet_id"] for tweet in await home()] == [kept]
+    await there.post(f"/tweets/{kept}/like", ann)
+    (tweet,) = await home()
+    assert (tweet["liked"], tweet["metrics"]["likes"]) == (True, 1)
 
 
 async def test_muting_and_blocking_take_effect_on_the_next_page(api):

@@ -89,6 +89,22 @@ class Database:
         return connection
 
 
+def in_list(keys: Sequence[int]) -> tuple[str, Sequence[int]]:
+    """What stands after IN for up to some hundreds of ids, and its parameters: a fifth quicker than `json_each`. There are few
+    different lengths, so that statements are prepared once; 0 is nothing's id."""
+    size = next((size for size in _LIST_SIZES if size >= len(keys)), len(keys))
+    return _PLACES[size] if size in _PLACES else _places(size), (*keys, *(0,) * (size - len(keys)))
+
+
+def _places(size: int) -> str:
+    return f"({','.join('?' * size)})"
+
+
+_LIST_SIZES = (1, 2, 4, 8, 16, 32, 50, 64, 100, 128, 200, 256)
+_PLACES = {size: _places(size) for size in _LIST_SIZES}
+IN_LIST_MAX = _LIST_SIZES[-1]
+
+
 def listed(keys: Iterable[int]) -> str:
     """Numbers as `json_each` takes them."""
     return f"[{','.join(map(str, keys))}]"

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain, compress
 
 from ...model import Edge, Event, TweetCounts
-from .db import Database, listed
+from .db import IN_LIST_MAX, Database, in_list, listed
 from .log import append
 from .writer import LONG
 
@@ -30,12 +30,14 @@ CREATE TABLE IF NOT EXISTS tweet_counts (
 """
 
 NEWEST = (1 << 63) - 1
+NO_COUNTS = TweetCounts()
 
 _LIKE = "INSERT INTO likes (user_id, tweet_id, at_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 _UNLIKE = "DELETE FROM likes WHERE user_id = ? AND tweet_id = ?"
 _COUNT = """INSERT INTO tweet_counts VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
 likes = likes + excluded.likes, retweets = retweets + excluded.retweets,
 replies = replies + excluded.replies, quotes = quotes + excluded.quotes"""
+_AMONG = "SELECT tweet_id, likes, retweets, replies, quotes FROM tweet_counts WHERE tweet_id IN"
 _COUNTS = """SELECT tweet_id, likes, retweets, replies, quotes FROM tweet_counts
 WHERE tweet_id IN (SELECT value FROM json_each(?))"""
 _RECOUNT = """SELECT (SELECT count(*) FROM likes WHERE tweet_id = :id),
@@ -77,9 +79,15 @@ class SqliteEngagement:
         return newest[:limit], len(newest) <= limit
 
     async def counts(self, tweet_ids: Sequence[int]) -> list[TweetCounts]:
-        found = {row[0]: row for row in self._db.rows(_COUNTS, (listed(tweet_ids),))}
-        none = TweetCounts()
-        return [TweetCounts(*found[one][1:]) if one in found else none for one in tweet_ids]
+        if len(tweet_ids) > IN_LIST_MAX:
+            rows = self._db.rows(_COUNTS, (listed(tweet_ids),))
+        else:
+            places, ids = in_list(tweet_ids)
+            rows = self._db.rows(f"{_AMONG} {places}", ids)
+        if not rows:
+            return [NO_COUNTS] * len(tweet_ids)
+        found = {row[0]: row for row in rows}
+        return [TweetCounts(*found[one][1:]) if one in found else NO_COUNTS for one in tweet_ids]
 
     async def recount(self, tweet_ids: Sequence[int]) -> list[TweetCounts]:
         return await self._db.writer.run(lambda conn: [_recount(conn, tweet_id) for tweet_id in tweet_ids], long=len(tweet_ids) > LONG)

@@ -17,7 +17,7 @@ import numpy as np
 from ...errors import StoreError
 from ...model import Event, IdempotencyKey, NewTweet, PutOutcome, PutStatus, Tweet
 from . import accounts, engagement
-from .db import Database, listed
+from .db import IN_LIST_MAX, Database, in_list, listed
 from .engagement import NEWEST
 from .log import append
 from .writer import LONG
@@ -48,6 +48,7 @@ CREATE TABLE IF NOT EXISTS idempotency (
 FORGET_EVERY = 64  # idempotency keys: their time to live is one for all, so the oldest expire first
 
 _INSERT = "INSERT INTO tweets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_AMONG = "SELECT * FROM tweets WHERE tweet_id IN"
 _BY_ID = "SELECT * FROM tweets WHERE tweet_id IN (SELECT value FROM json_each(?))"
 _BY_AUTHORS = """SELECT (SELECT group_concat(tweet_id || ',' || retweet_of) FROM (
 SELECT tweet_id, retweet_of FROM tweets WHERE author_id = value AND deleted = 0 AND tweet_id > ? AND tweet_id < ?
@@ -90,7 +91,12 @@ class SqliteTweets:
         return _said(self._db.row(_KEY, (key.user_id, key.key)), key, now_ms)
 
     async def get(self, tweet_ids: Sequence[int]) -> list[Tweet | None]:
-        found = {row[0]: row for row in self._db.rows(_BY_ID, (listed(tweet_ids),))}
+        if len(tweet_ids) > IN_LIST_MAX:
+            rows = self._db.rows(_BY_ID, (listed(tweet_ids),))
+        else:
+            places, ids = in_list(tweet_ids)
+            rows = self._db.rows(f"{_AMONG} {places}", ids)
+        found = {row[0]: row for row in rows}
         return [_tweet(found[tweet_id]) if tweet_id in found else None for tweet_id in tweet_ids]
 
     async def delete(self, tweet_ids: Sequence[int], events: Sequence[Sequence[Event]]) -> list[bool]:
