@@ -9,6 +9,7 @@ from twit.core.errors import Invalid
 from twit.simulate.kinds import Kind, Tier
 from twit.simulate.queues.advance import advance
 from twit.simulate.queues.model import DEFAULT_RULE, NO_FEEDBACK, Feedback, Load, Retries, Rule, Server, Stall, fresh
+from twit.simulate.queues.rewindow import in_windows_of
 from twit.simulate.queues.stalls import stall_budget, stalls_between
 from twit.simulate.queues.trace import LONGEST, STALLED
 
@@ -103,6 +104,33 @@ def test_a_stall_is_waited_for_and_counted():
     assert trace.rows[:, :, STALLED].sum() * W / 1e6 == pytest.approx(4 * 4 * 0.8, abs=1.7)
     assert 0.75 < trace.rows[:, :, LONGEST].max() < 1.65  # two may follow each other
     assert trace.shares["closed form"] > 0.5  # between the stalls all is calm
+
+
+def test_a_stall_in_the_middle_of_a_piece_of_work_interrupts_it_and_it_goes_on():
+    load = np.zeros((2, 8, 200), np.int64)
+    load[1, :, ::50] = 1
+    _, (trace,) = run(tier(stalls=(Stall("gc", 5.0, 1.0),)), load, work=(0.001, 1.5), rule=Rule(closed_below=0.0))
+    calls_, waited, responses = (int(x) for x in trace.sums[1])
+    interrupted = (responses - waited) / 1e9 - calls_ * 1.5
+    assert interrupted == pytest.approx(round(interrupted), abs=1e-3)  # whole stalls of a second
+    assert 0.1 * calls_ < interrupted < 0.6 * calls_  # 1.5 s of every 5
+
+
+def test_going_on_in_windows_of_another_length_loses_nothing():
+    server = tier(timeout_s=0.3, retries=Retries(1.0, 0.4, attempts=3))
+    state, _ = run(server, calls((60, 3), 50), work=(0.002, 0.01))
+    before = state.ledger()
+    assert before.waiting.sum() > 0
+    assert before.in_flight.sum() > 0
+    for window_us in (W // 4, 10 * W):
+        other = in_windows_of(state, window_us)
+        assert all(np.array_equal(a, b) for a, b in zip(before, other.ledger(), strict=True))
+        after, _ = advance(Load(other.at_us // window_us, window_us, np.zeros((2, 4, 40), np.int64), np.array([0.002, 0.01])), other)
+        after, _ = advance(Load(after.at_us // window_us, window_us, np.zeros((2, 4, 200), np.int64), np.array([0.002, 0.01])), after)
+        ended = after.ledger()
+        assert ended.first.sum() == before.first.sum() == ended.served.sum() + ended.given_up.sum()
+    with pytest.raises(Invalid):
+        in_windows_of(state, 333_333)
 
 
 def test_stalls_do_not_depend_on_how_time_is_cut():
