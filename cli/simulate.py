@@ -10,7 +10,7 @@ simulate = LazyGroup(
     "simulate",
     entries={
         "estimate": Entry(SIZE, ".simulate_estimate", "estimate", "Compute the numbers of the system design afresh, each with a verdict and why."),
-        "plan": Entry(SIZE, ".simulate_plan", "plan", "Plan nodes of each kind, in worlds drawn from the intervals of all inputs; exit 4 if a fleet or a promise does not hold."),
+        "plan": Entry(SIZE, ".simulate_plan", "plan", "Plan nodes of each kind and say how sure; exit 4 if something does not hold."),
         "fleet": Entry(SIZE, ".simulate_fleet", "fleet", "The machines: show a fleet, compare two, check that one holds the load."),
         "population": Entry(PEOPLE, ".simulate_population", "population", "The people of the simulated world: parameters, statistics, persons."),
     },

@@ -33,9 +33,9 @@ GROWTH = (0.1, 100.0)
 def plan(
     current: str, promises: tuple[str, ...], growth: float, *, horizon: float, worlds: int, seed: int, settings: tuple[tuple[str, float], ...]
 ) -> None:
-    """Plan nodes of each kind, in worlds drawn from the intervals of all inputs; exit 4 if a fleet or a promise does not hold.
+    """Plan nodes of each kind and say how sure; exit 4 if something does not hold.
 
-    Need is nodes at the fleet's own limits in 5, 50 and 95 of 100 worlds; PLAN is what makes all of it hold together in 95 of
+    In worlds drawn from the intervals of all inputs. Need is nodes at the fleet's own limits in 5, 50 and 95 of 100 worlds; PLAN is what makes all of it hold together in 95 of
     100 worlds, with one node more. By closed forms, in a second: twit simulate run knows queues and bursts. Stores whose work
     nobody has measured are unsized.
     """

@@ -34,6 +34,12 @@ OTHERS = [
     ("user", "requests", "@ada", "--limit", "0"), ("user", "requests", "@ada", "--cursor", "nonsense"), ("follow", "@ada", "@ada"),
     ("block", "@ada", "@ada"), ("import", "users"), ("import", "frobnicate"), ("export", "frobnicate"), ("completion",), ("completion", "tcsh"),
     ("config", "explain"), ("config", "explain", "nothing"), ("context", "use", "nowhere"), ("context", "init", "a/b"), ("config", "explain", ""),
+    ("simulate", "estimate", "--daily-active", "0"), ("simulate", "estimate", "--peak", "nan"), ("simulate", "estimate", "--celebrity-users", "5%"),
+    ("simulate", "estimate", "--verdict", "maybe"), ("simulate", "fleet", "show", "nowhere"), ("simulate", "fleet", "compare", "design"),
+    ("simulate", "fleet", "compare", "design", "nowhere"), ("simulate", "fleet", "check", "--worlds", "1"), ("simulate", "fleet", "check", "--set", "peek=1"),
+    ("simulate", "plan", "--slo", "speed<1"), ("simulate", "plan", "--growth", "0"), ("simulate", "plan", "--current", "nowhere"),
+    ("simulate", "population", "show", "--users", "0"), ("simulate", "population", "stats", "--users", "-5"),
+    ("simulate", "population", "sample", "--count", "0"), ("simulate", "population", "person", "@-1"),
     ("serve", "--port", "x"), ("worker", "frobnicate"), ("import", "graph"), ("import", "activity", "nowhere"), ("import", "graph", "nowhere", "--prefix", ""), ("export", "users", "--limit", "1"), ("config", "list", "x"),
 ]  # fmt: skip
 
@@ -77,7 +83,7 @@ def test_other_values_that_do_not_fit_are_refused(town, command):
 
 
 def test_every_command_was_tried_with_bad_input():
-    tried = {" ".join(one[:2]) if one[0] in {"user", "export", "import", "config", "context"} else one[0] for one in (*PEOPLE, *IDS, *OTHERS)}
+    tried = {" ".join(one[:words]) for one in (*PEOPLE, *IDS, *OTHERS) for words in (1, 2, 3)}
     ours = {path.removeprefix("twit ") for path, command in commands() if not hasattr(command, "commands")}
     without_values = {"context list", "context show", "context check"}
     assert {path for path in ours if not path.startswith("ops")} - tried - without_values == set()

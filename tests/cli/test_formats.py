@@ -20,6 +20,9 @@ EVERY = [
     "config list", "config explain data", "config explain limits", "ops lag", "ops audit --sample 100%", "ops events parked",
     "ops events retry --all --dry-run", "ops rebuild-timeline @ada", "ops rebuild-timeline --all-active --dry-run", "ops runs list",
     "ops runs show last", "ops runs log last", "ops runs wait last", "ops runs resume last", "ops runs clean --older-than 0s --dry-run",
+    "simulate estimate", "simulate fleet show", "simulate fleet compare design ample", "simulate fleet check ample --worlds 16",
+    "simulate plan --worlds 16", "simulate population show", "simulate population stats --users 20k", "simulate population sample --users 20k",
+    "simulate population person @u123 --users 20k",
 ]  # fmt: skip
 ONCE = ("user create", "delete")  # a second time they are refused
 NO_RESULT = {"serve", "worker", "completion"}  # a line when it is up; nothing; a script
@@ -46,7 +49,7 @@ def test_every_command_in_every_format(town, arguments, line):
 def check_format(line, out, form):
     assert out == "" or out.endswith("\n")
     if form == "json":
-        assert isinstance(json.loads(out), list if line.startswith("export") else dict)
+        assert isinstance(json.loads(out), list if line.startswith(("export", "simulate population stats", "simulate population sample")) else dict)
     elif form == "jsonl":
         assert all(isinstance(json.loads(one), dict) for one in out.splitlines())
     elif form == "csv":
@@ -59,5 +62,5 @@ def check_format(line, out, form):
 def test_no_command_was_left_out():
     ours = {path.removeprefix("twit ") for path, command in commands() if not hasattr(command, "commands")}
     tried = {word for line in EVERY for word in (line.split()[0], " ".join(line.split()[:2]))}
-    tried |= {" ".join(line.split()[:3]) for line in EVERY if line.startswith(("ops runs", "ops events"))}
+    tried |= {" ".join(line.split()[:3]) for line in EVERY if line.startswith(("ops runs", "ops events", "simulate"))}
     assert ours - tried == NO_RESULT
