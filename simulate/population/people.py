@@ -7,7 +7,6 @@ What is not computed: who liked, and who replied to or retweeted, a computed twe
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from ...core.model import Entries
 
 Ids = npt.NDArray[np.int64]
-VILLAGE = 1_000_000  # below it the graph scales its mean degree down, unless one is given for this run
+VILLAGE = 1_000_000  # below it degrees are scaled down
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,14 +172,15 @@ def populate(graph: Graph, params: Params, seed: int) -> Population:
 
 
 def _graph_params(users: int, params: Params) -> GraphParams:
-    given = params.intervals["graph.mean_following"]
-    scaled = users < VILLAGE and not given.where.startswith("override")
-    mean = min(given.value, 0.2 * math.sqrt(users)) if scaled else given.value
-    size = params["graph.top_followers"] / DEFAULT_HEAD[0]
-    head = tuple(max(1, round(one * size * min(1.0, mean / 40) * users / params["accounts.total"])) for one in DEFAULT_HEAD)
-    like_the_graphs_own = size * DESIGN_USERS == params["accounts.total"]
+    """A village has the graph's own scaled degrees and head, but for what is given for this run."""
+    village = users < VILLAGE
+    mean, top = (params.intervals[f"graph.{name}"] for name in ("mean_following", "top_followers"))
+    scale = top.value / DEFAULT_HEAD[0] * users / params["accounts.total"]
+    head = tuple(max(1, round(one * scale)) for one in DEFAULT_HEAD)
+    like_the_graphs_own = abs(scale * DESIGN_USERS / users - 1) < 1e-9
     return GraphParams(
-        users=users, mean_following=None if scaled and mean < given.value else mean, head=None if like_the_graphs_own else head,
+        users=users, mean_following=None if village and not mean.where.startswith("override") else mean.value,
+        head=None if like_the_graphs_own or (village and not top.where.startswith("override")) else head,
         in_region_share=params["graph.in_region_share"], regions=tuple(region.provinces for region in params.regions),
     )  # fmt: skip
 
