@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..compiled import njit
-from .chance import key_of, place, u01
+from .chance import fill_u01, key_of, place, u01
 from .draws import work_of
-from .histogram import BUCKETS, bucket
+from .histogram import histogram
 from .model import Floats, Ints
 from .shards import CLOSED
 from .trace import MEAN_WAIT, P_SHED, P_WAIT, Trace
@@ -43,18 +43,16 @@ class Pages:
 
     def histogram(self) -> tuple[Ints, int]:
         """Counts by bucket and the exact sum in nanoseconds, of pages that were answered."""
-        counts = np.zeros(BUCKETS, np.int64)
         answered = self.seconds[np.isfinite(self.seconds)]
-        for x in answered:
-            counts[bucket(float(x))] += 1
-        return counts, int(np.rint(answered * 1e9).astype(np.int64).sum())
+        return histogram(answered), int(np.rint(answered * 1e9).astype(np.int64).sum())
 
 
 def instants(trace: Trace, pages: int, seed: int) -> Ints:
     """Instants of a block, spread evenly with a draw in each part."""
     width = trace.rows.shape[1] * trace.window_us
     key = key_of(seed, "pages", trace.window0)
-    draws = np.array([u01(np.uint64(key), i) for i in range(pages)])
+    draws = np.empty(pages)
+    fill_u01(np.uint64(key), 0, draws)
     at: Ints = trace.window0 * trace.window_us + np.floor((np.arange(pages) + draws) * width / pages).astype(np.int64)
     return at
 
