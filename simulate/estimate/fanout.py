@@ -27,7 +27,8 @@ def _hot(given: Inputs) -> list[Row]:
     return [
         row(("10.1", "writes of celebrity tweets"), "tweet writes x 5 % x redis_nodes", copies, "/s", says="stored once: 290/s",
             said=290, peak=copies * given.peak, inputs=posts | {"redis_nodes": given.redis_nodes},
-            wrong=f"§10.1 replicates them to all Redis nodes: {given.redis_nodes:g} writes each"),
+            wrong=f"§10.1 replicates them to all Redis nodes: {given.redis_nodes:g} writes each; at its 5 %, which cannot be (§10.3): "
+                  f"with {100 * given.celebrity_users:.3g} % of users {tweets_s(given) * given.celebrity_users * given.redis_nodes:,.0f}/s"),
         row(("10.2", "wait that jitter adds to a miss"), "(0 + 100) / 2", 50, "ms", says="0-100 ms",
             omits="the one who rebuilds waits too: let the first go at once under a lock with a fencing token, jitter those who wait"),
     ]  # fmt: skip
