@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from bisect import bisect_left
 
+import numpy as np
 from builders import build_twit, make_user, settle
 
 from twit.core.limits import Limits
@@ -22,7 +23,7 @@ class TownFacts:
 
     def __init__(self, limits):
         self.limits = limits
-        self.following, self.followed, self.lists, self.tweets, self.people = {}, {}, {}, {}, {}
+        self.following, self.followed, self.lists, self.known, self.people = {}, {}, {}, {}, {}
 
     def followees(self, user):
         return self.following.get(user, [])
@@ -33,13 +34,16 @@ class TownFacts:
     def is_pulled(self, author):
         return self.followers(author) > self.limits.celebrity_followers_min
 
-    def entries(self, author, before, limit):
+    def newest(self, authors, before, limit):
+        return [self.newest_of(author, before, limit) for author in authors]
+
+    def newest_of(self, author, before, limit):
         ids = self.lists.get(author, [])
         upto = bisect_left(ids, before)
-        return [(one, self.tweets[one].retweet_of) for one in reversed(ids[max(0, upto - limit) : upto])]
+        return np.array(ids[max(0, upto - limit) : upto][::-1], np.int64)
 
-    def tweet(self, tweet_id):
-        return self.tweets[tweet_id]
+    def tweets(self, tweet_ids):
+        return [self.known[one] for one in tweet_ids]
 
     def user(self, user_id):
         return self.people[user_id]
@@ -48,7 +52,7 @@ class TownFacts:
         return 0
 
     def add(self, tweet):
-        self.tweets[tweet.tweet_id] = tweet
+        self.known[tweet.tweet_id] = tweet
         self.lists.setdefault(tweet.author_id, []).append(tweet.tweet_id)
 
 
@@ -61,7 +65,7 @@ class Town:
     async def tweet(self, author):
         """Somebody says something: now and then an answer, a quote or a retweet. Returns the tweet and its counts."""
         self.clock.advance(self.chance.randint(1, 50))
-        known = [one for one in list(self.facts.tweets)[-40:] if not self.facts.tweets[one].retweet_of]
+        known = [one for one in list(self.facts.known)[-40:] if not self.facts.known[one].retweet_of]
         drawn = self.chance.random()
         other = self.chance.choice(known) if known else 0
         text = f"words {'x' * self.chance.randint(0, 90)} {'@u3' if drawn > 0.9 else ''}"
@@ -74,7 +78,7 @@ class Town:
         else:
             command = lambda commands: commands.post(author, text)
         tweet, asked = await self.core.post(command)
-        if tweet.tweet_id in self.facts.tweets:
+        if tweet.tweet_id in self.facts.known:
             return None, asked  # he had retweeted it before
         self.facts.add(tweet)
         return tweet, asked

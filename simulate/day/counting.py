@@ -26,6 +26,7 @@ class Tally:
 
     def __init__(self) -> None:
         self._counts: dict[Kind, Counts] = {}
+        self.rebuilding = False  # between the beginning of a row and its swap, author lists are read for it
 
     def add(self, kind: Kind, counts: Counts) -> None:
         """Note some."""
@@ -72,8 +73,11 @@ class _CountedPort:
             answer = await asked(*args, **kwargs)
             bound = signature.bind(*args, **kwargs)
             bound.apply_defaults()
-            for kind, counts in measure(self._limits, bound.arguments, answer):
+            asked_for = {**bound.arguments, "rebuilding": self._tally.rebuilding}
+            for kind, counts in measure(self._limits, asked_for, answer):
                 self._tally.add(kind, counts)
+            if method in {"begin", "replace"}:
+                self._tally.rebuilding = method == "begin"
             return answer
 
         setattr(self, method, call)
@@ -91,11 +95,11 @@ def _flat(kind: Kind, each: int, count: Callable[[Answered, Any], int]) -> Measu
 
 
 def _by_authors(limits: Limits, asked: Answered, answer: Any) -> Iterable[tuple[Kind, Counts]]:
-    """What an author list is read for shows in how much of it is wanted."""
-    kind = {
-        limits.celebrity_list_entries: Kind.CELEB_LIST,
-        limits.cached_likes_per_viewer_max: Kind.VIEWER,
-    }.get(asked["limit"], Kind.REBUILD_READ)
+    """What an author list is read for shows in how much of it is wanted, where no row is being built."""
+    kind = Kind.REBUILD_READ
+    if not asked["rebuilding"]:
+        meant = {limits.celebrity_list_entries: Kind.CELEB_LIST, limits.cached_likes_per_viewer_max: Kind.VIEWER}
+        kind = meant.get(asked["limit"], kind)
     entries = sum(map(len, answer))
     return ((kind, Counts(len(asked["authors"]), entries, sizes.ENTRY * entries)),)
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...core.model import Tweet, User
-from .ops import Entry
+from ..population.past import newest_of
+from .ops import Ids
 from .rule import Delivery
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class PopulationFacts:
         self._population, self._now_ms, self._delivery = population, now_ms, delivery
         self._following: dict[int, Sequence[int]] = {}
         self._pulled: dict[int, bool] = {}
-        self._lists: dict[tuple[int, int, int], Sequence[Entry]] = {}
+        self._lists: dict[tuple[int, int, int], Ids] = {}
         self._tweets: dict[int, Tweet] = {}
         self._users: dict[int, User] = {}
 
@@ -43,21 +44,25 @@ class PopulationFacts:
             self._pulled[author] = self._pulls(np.array([author - 1]))[0]
         return self._pulled[author]
 
-    def entries(self, author: int, before: int, limit: int) -> Sequence[Entry]:
-        asked = author, before, limit
-        if asked not in self._lists:
-            found = self._population.tweets_of([author - 1], before, 0, limit, self._now_ms)[0]
-            self._lists[asked] = [(tweet_id, ref) for tweet_id, ref in found.tolist()]
-        return self._lists[asked]
+    def newest(self, authors: Sequence[int], before: int, limit: int) -> list[Ids]:
+        people = self._population
+        missing = [author for author in dict.fromkeys(authors) if (author, before, limit) not in self._lists]
+        if missing:
+            out, counts = np.empty(len(missing) * limit, np.int64), np.empty(len(missing), np.int64)
+            indexes = np.array(missing, np.int64) - 1
+            newest_of(people.act, people.table, people.at, indexes, before, 0, limit, self._now_ms, out, counts)
+            for place, (author, count) in enumerate(zip(missing, counts.tolist(), strict=True)):
+                self._lists[author, before, limit] = out[place * limit : place * limit + count].copy()
+        return [self._lists[author, before, limit] for author in authors]
 
-    def tweet(self, tweet_id: int) -> Tweet:
-        if tweet_id not in self._tweets:
-            found = self._population.tweet([tweet_id], self._now_ms)[0]
+    def tweets(self, tweet_ids: Sequence[int]) -> list[Tweet]:
+        missing = [tweet_id for tweet_id in dict.fromkeys(tweet_ids) if tweet_id not in self._tweets]
+        for tweet_id, found in zip(missing, self._population.tweet(missing, self._now_ms), strict=True):
             if found is None:
                 what = f"nobody of the population wrote {tweet_id}"
                 raise LookupError(what)
             self._tweets[tweet_id] = found
-        return self._tweets[tweet_id]
+        return [self._tweets[tweet_id] for tweet_id in tweet_ids]
 
     def user(self, user_id: int) -> User:
         if user_id not in self._users:

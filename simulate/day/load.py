@@ -158,9 +158,10 @@ class _Loads:
         raw, pages = self._raw, self._pages
         cold, warm = pages.of(pages.cold, Kind.REBUILD_READ), pages.of(pages.warm, Kind.REBUILD_READ)
         authors = raw.minutes(kernels.COLD_AUTHORS)
-        calls, entries = cold.calls - warm.calls, cold.elements - warm.elements
-        read = scaled(authors, entries / calls if calls else 0.0) + scaled(self._reads, warm.elements)
-        self._dealt(Kind.REBUILD_READ, authors + scaled(self._reads, warm.calls), read, sizes.ENTRY)
+        pushed = pages.of(pages.warm, Kind.FOLLOWING).elements - pages.of(pages.warm, Kind.CELEB_LIST).calls + 1
+        calls = scaled(authors, (cold.calls - warm.calls) / pushed) + scaled(self._reads, warm.calls)
+        read = scaled(authors, (cold.elements - warm.elements) / pushed) + scaled(self._reads, warm.elements)
+        self._dealt(Kind.REBUILD_READ, calls, read, sizes.ENTRY)
         written = pages.of(pages.cold, Kind.REBUILD_WRITE)
         self._dealt(Kind.REBUILD_WRITE, scaled(self._cold, written.calls), scaled(self._cold, written.elements), sizes.ENTRY)
 

@@ -10,7 +10,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from operator import neg
 from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from ...core.limits import Limits
 from ...core.model import Tweet, User
@@ -20,9 +24,10 @@ from . import sizes
 from .counting import Tally
 
 SLACK = 1.25  # as `core.timelines` asks for more candidates than a page needs
+HEAD = 16  # as `core.rebuild` asks an author for at least
 TOP = (1 << 63) - 1
 
-Entry = tuple[int, int]  # tweet id, what it retweets
+Ids = npt.NDArray[np.int64]
 Asked = dict[Kind, Counts]
 
 
@@ -38,11 +43,11 @@ class Facts(Protocol):
     def is_pulled(self, author: int) -> bool:
         """Whether his tweets are pulled at read instead of pushed."""
 
-    def entries(self, author: int, before: int, limit: int) -> Sequence[Entry]:
-        """His newest entries with id < `before`, newest first."""
+    def newest(self, authors: Sequence[int], before: int, limit: int) -> list[Ids]:
+        """For each author the ids of his newest tweets with id < `before`, newest first."""
 
-    def tweet(self, tweet_id: int) -> Tweet:
-        """One that was posted."""
+    def tweets(self, tweet_ids: Sequence[int]) -> list[Tweet]:
+        """Tweets that were posted."""
 
     def user(self, user_id: int) -> User:
         """His profile."""
@@ -86,7 +91,7 @@ class _Remembered:
         wanted = list(dict.fromkeys(ids))
         missing = [tweet_id for tweet_id in wanted if tweet_id not in self.loaded]
         if missing:
-            found = [self.facts.tweet(tweet_id) for tweet_id in missing]
+            found = self.facts.tweets(missing)
             self.loaded.update(zip(missing, found, strict=True))
             self.tally.add(Kind.HYDRATE, Counts(1, len(missing), sum(map(sizes.tweet_bytes, found))))
         return [self.loaded[tweet_id] for tweet_id in wanted]
@@ -118,13 +123,13 @@ class _Read:
         self.pulled = sorted(author for author in followees if facts.is_pulled(author))
         self.want = min(round((rule.timeline_page_default + rule.retweet_dedupe_window + 1) * SLACK), rule.scan_max)
         self.row, self.floor = self._row([reader, *(one for one in followees if not facts.is_pulled(one))])
-        self.lists: dict[int, Sequence[Entry]] = {}
+        self.lists: dict[int, list[int]] = {}
         self.before = TOP
         self.pushed_only = False
         self.outside: set[int] = set()
         memory = self.memory
         memory.users((reader,))
-        own = facts.entries(reader, visit.before, rule.cached_likes_per_viewer_max)
+        (own,) = facts.newest((reader,), visit.before, rule.cached_likes_per_viewer_max)
         memory.viewer(reader, followees, len(own))
 
     def page(self) -> None:
@@ -133,21 +138,33 @@ class _Read:
         self._dress([self.memory.loaded[tweet_id] for tweet_id in shown])
         self.tally.add(Kind.REQUEST, Counts(1, len(shown), sizes.SHOWN * len(shown)))
 
-    def _row(self, authors: Sequence[int]) -> tuple[list[Entry], int]:
+    def _row(self, authors: Sequence[int]) -> tuple[list[int], int]:
         """What the row holds, newest first, and how far down it is whole; a cold one is rebuilt first."""
-        limit = self.rule.timeline_entries_max
-        lists = [self.facts.entries(author, self.visit.before, limit + 1) for author in authors]
+        limit, before = self.rule.timeline_entries_max, self.visit.before
+        lists = self.facts.newest(authors, before, limit + 1)
+        merged = np.sort(np.concatenate(lists))[::-1]
         if self.visit.cold:
-            tally, read = self.tally, sum(map(len, lists))
-            followed = len(self.circle) - 1
-            tally.add(Kind.HOME_IDS, Counts(1))
-            tally.add(Kind.REBUILD_WRITE, Counts(1))
-            tally.add(Kind.FOLLOWING, Counts(1, followed, sizes.ID * followed))
-            tally.add(Kind.REBUILD_READ, Counts(len(authors), read, sizes.ENTRY * read))
-            kept = min(read, limit)
-            tally.add(Kind.REBUILD_WRITE, Counts(1, kept, sizes.ENTRY * kept))
-        merged = sorted((entry for entries in lists for entry in entries), reverse=True)
-        return merged[:limit], merged[limit - 1][0] if len(merged) > limit else 0
+            self._rebuild(lists, merged)
+        row: list[int] = merged[:limit].tolist()
+        return row, row[-1] if len(merged) > limit else 0
+
+    def _rebuild(self, lists: Sequence[Ids], merged: Ids) -> None:
+        """Each author is asked for a head, and for all that a row holds only where that may reach among its newest."""
+        tally, limit, followed = self.tally, self.rule.timeline_entries_max, len(self.circle) - 1
+        head = min(limit + 1, max(HEAD, 4 * limit // len(lists)))
+        heads = [ids[:head] for ids in lists]
+        read, calls = sum(map(len, heads)), len(lists)
+        if head <= limit:
+            known = np.sort(np.concatenate(heads))[::-1]
+            bound = known[limit] if len(known) > limit else 0
+            again = [ids for ids in lists if len(ids[:head]) == head and ids[head - 1] > bound]
+            read, calls = read + sum(map(len, again)), calls + len(again)
+        kept = min(len(merged), limit)
+        tally.add(Kind.HOME_IDS, Counts(1))
+        tally.add(Kind.REBUILD_WRITE, Counts(1))
+        tally.add(Kind.FOLLOWING, Counts(1, followed, sizes.ID * followed))
+        tally.add(Kind.REBUILD_READ, Counts(calls, read, sizes.ENTRY * read))
+        tally.add(Kind.REBUILD_WRITE, Counts(1, kept, sizes.ENTRY * kept))
 
     def _shown(self) -> list[int]:
         """Look at runs of candidates until the page is decided."""
@@ -180,33 +197,32 @@ class _Read:
         self.outside, self.pushed_only = set(), False
         if self.before <= self.floor:
             return self._below()
-        start = bisect_left(self.row, -self.before, key=lambda entry: -entry[0]) if self.before < TOP else 0
-        while start < len(self.row) and self.row[start][0] >= self.before:
-            start += 1
-        window = self.row[start : start + self.want]
-        self.tally.add(Kind.HOME_IDS, Counts(1, len(window), sizes.ENTRY * len(window)))
+        start = bisect_left(self.row, 1 - self.before, key=neg)  # the first with an id below
+        ids = self.row[start : start + self.want]
+        self.tally.add(Kind.HOME_IDS, Counts(1, len(ids), sizes.ENTRY * len(ids)))
         more = len(self.row) > start + self.want
-        ids = [tweet_id for tweet_id, _ in window]
         floor = ids[-1] if more else self.floor
         if self.pulled:
             ids, floor = self._with_pulled(ids, floor)
         else:
-            self.pushed_only = not any(ref for _, ref in window)
+            self.pushed_only = not any(tweet.retweet_of for tweet in self.facts.tweets(ids))
         self.before = floor
         return ids
 
     def _with_pulled(self, ids: list[int], floor: int) -> tuple[list[int], int]:
         size = self.rule.celebrity_list_entries
-        for author in () if self.lists else self.pulled:
-            entries = self.lists[author] = self.facts.entries(author, self.visit.before, size)
-            self.tally.add(Kind.CELEB_LIST, Counts(1, len(entries), sizes.ENTRY * len(entries)))
+        if not self.lists:
+            found = [ids.tolist() for ids in self.facts.newest(self.pulled, self.visit.before, size)]
+            self.lists = dict(zip(self.pulled, found, strict=True))
+            entries = sum(map(len, found))
+            self.tally.add(Kind.CELEB_LIST, Counts(len(found), entries, sizes.ENTRY * entries))
         outside: list[int] = []
         deeper: list[int] = []
-        for author, entries in self.lists.items():
-            if len(entries) >= size and entries[-1][0] > floor:
+        for author, newest in self.lists.items():
+            if len(newest) >= size and newest[-1] > floor:
                 deeper.append(author)
             else:
-                outside += [tweet_id for tweet_id, _ in entries if floor <= tweet_id < self.before]
+                outside += [tweet_id for tweet_id in newest if floor <= tweet_id < self.before]
         if deeper:
             cut, found = self._lists_below(deeper, floor, self.want)
             floor = max(floor, cut)
@@ -217,9 +233,8 @@ class _Read:
     def _lists_below(self, authors: Sequence[int], floor: int, limit: int) -> tuple[int, list[int]]:
         found: list[int] = []
         cut = read = 0
-        for author in authors:
-            entries = self.facts.entries(author, min(self.before, self.visit.before), limit)
-            ids = [tweet_id for tweet_id, _ in entries if tweet_id >= floor]
+        for newest in self.facts.newest(authors, min(self.before, self.visit.before), limit):
+            ids = newest[newest >= floor].tolist()
             read += len(ids)
             if len(ids) >= limit:
                 cut = max(cut, ids[-1])
@@ -263,7 +278,7 @@ class _Read:
                 continue
             if author in self.pulled or author not in self.circle or parent in present:
                 continue
-            found = min(1, sum(tweet_id <= parent for tweet_id, _ in self.row))
+            found = 1 if self.row and self.row[-1] <= parent else 0
             self.tally.add(Kind.HOME_IDS, Counts(1, found, sizes.ENTRY * found))
 
     def _dress(self, tweets: Sequence[Tweet]) -> None:
@@ -281,7 +296,7 @@ def _post(facts: Facts, tweet: Tweet, rule: Limits, tally: Tally) -> None:
     """Up to the answer: who acts, what it speaks of, the durable write, the author's own row."""
     memory, author = _Remembered(facts, tally), tweet.author_id
     memory.users((author,))
-    own = facts.entries(author, tweet.tweet_id, rule.cached_likes_per_viewer_max)
+    (own,) = facts.newest((author,), tweet.tweet_id, rule.cached_likes_per_viewer_max)
     memory.viewer(author, facts.followees(author), len(own))
     for other in (tweet.reply_to, tweet.quote_of, tweet.retweet_of):
         for spoken_of in memory.tweets((other,) if other else ()):

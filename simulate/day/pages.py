@@ -77,7 +77,7 @@ def learn(population: Population, rule: DayRule) -> PageModel:
     return PageModel(
         warm=_means(len(readers), lambda at: read(at, cold=False)),
         cold=_means(len(readers), lambda at: read(at, cold=True)),
-        tweet=_means(len(tweets), lambda at: ops_tweet(facts, facts.tweet(tweets[at]), rule.limits)),
+        tweet=_means(len(tweets), lambda at: ops_tweet(facts, facts.tweets([tweets[at]])[0], rule.limits)),
         reads=len(readers),
         tweets=len(tweets),
     )
@@ -86,8 +86,8 @@ def learn(population: Population, rule: DayRule) -> PageModel:
 def _tweets(population: Population, facts: PopulationFacts, rule: DayRule, people: np.ndarray) -> list[int]:
     """The last tweet of that day or before of authors chosen by how often they tweet."""
     authors = _chosen(people, population.tweet_rate(people), rule.sampled_tweets, population.seed + 1)
-    newest = (facts.entries(int(author) + 1, id_at(rule.start_ms + DAY_MS), 1) for author in authors)
-    return [entries[0][0] for entries in newest if entries]
+    newest = facts.newest((authors + 1).tolist(), id_at(rule.start_ms + DAY_MS), 1)
+    return [int(ids[0]) for ids in newest if len(ids)]
 
 
 def _chosen(people: np.ndarray, rates: Floats, count: int, seed: int) -> np.ndarray:

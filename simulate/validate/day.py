@@ -88,7 +88,7 @@ def strata(population: Population, count: int) -> dict[str, list[int]]:
         )),
         "far above": np.array(far, np.int64)[sizes > 10 * threshold],
     }  # fmt: skip
-    spread = {name: _some(ids, count) for name, ids in chosen.items()}
+    spread = {name: _some(np.setdiff1d(ids, top), count) for name, ids in chosen.items()}
     return {name: ids for name, ids in spread.items() if ids} | {"top 20": top}
 
 
@@ -134,6 +134,8 @@ class _Run:
         pairs = []
         for i in ids:
             tweet, asked = await self._core.post(self._command(i + 1))
+            if tweet.tweet_id < self._visit.before:
+                continue  # he had retweeted this before: nothing was made
             pairs.append((i, ops_tweet(self._facts, tweet, self._limits), asked))
         return _check(stratum, "tweet and delivery", pairs)
 
@@ -151,10 +153,10 @@ class _Run:
         return lambda commands: commands.post(author, text)
 
     def _spoken_of(self, author: int) -> int:
-        for followee in self._facts.followees(author)[:20]:
-            for tweet_id, ref in self._facts.entries(followee, self._visit.before, 5):
-                if not ref:
-                    return tweet_id
+        for newest in self._facts.newest(self._facts.followees(author)[:20], self._visit.before, 5):
+            for tweet in self._facts.tweets(newest.tolist()):
+                if not tweet.retweet_of:
+                    return tweet.tweet_id
         return 0
 
 
