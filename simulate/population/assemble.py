@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from ..compiled import njit
 from .celebrities import mid_sizes, pack_giants
-from .hashing import Ids, Table, below, hash32_array, salt_of
+from .hashing import Ids, Table, below, hash32_array, load, salt_of
 from .kernels_heads import KIND_BODY, KIND_GIANT, interval_of
-from .kernels_places import CO, id_of_in, out_of
+from .kernels_places import id_of_in, out_of
 from .kernels_points import lands
 from .mutual import SUM
 from .shape import Plan, Shape
@@ -142,7 +142,7 @@ def ring_of(sheet: Sheet, half: Counts, seed: int) -> Ring:
 def name_giants(table: Table, at: Layout) -> None:
     """Turn the ranks of giants, by slot, into ids."""
     for slot in range(at.heads.giants):
-        rank = np.int64(table[at.heads.giant_ids + slot])
+        rank = load(table, at.heads.giant_ids + slot)
         w = rank // at.provinces
         b = w // at.layers
         table[at.heads.giant_ids + slot] = np.uint32(id_of_in(table, at, rank - w * at.provinces, b, w - b * at.layers))
@@ -203,5 +203,3 @@ def leads_home(table: Table, at: Layout, tier: Tier, members: Ids, first: int, l
             return True
     return False
 
-
-__all__ = ["CO", "assemble"]

@@ -68,15 +68,16 @@ def prime_near(wanted: float) -> int:
 
 def plan_heads(
     *, users: int, mean: float, layers: int, provinces: int, rows: int, head: tuple[int, ...], share: float, spread: float,
-    threshold: int | None, default_threshold: int, least: float, explicit: bool,
+    ordinary: float, threshold: int | None, default_threshold: int, least: float, explicit: bool,
 ) -> HeadPlan:
-    """Choose numbers of celebrities and layers. `spread` is the largest out-degree over the mean."""
+    """Choose numbers of celebrities and layers. `spread` is the largest out-degree over the mean; a threshold that is not
+    given is above `ordinary`, what accounts have that are no celebrities."""
     stars = rows * layers  # of a province
     wanted = giants_wanted(users, mean, stars * provinces, head, share, threshold or default_threshold, explicit=explicit)
     smallest = float(head_sizes(head, wanted, HEAD_SLOPE)[-1])
     natural = smallest * (stars * provinces / wanted) ** -MID_SLOPE
     if threshold is None:
-        threshold = default_threshold if natural > NATURAL * default_threshold and smallest > 1.4 * default_threshold else int(natural)
+        threshold = default_threshold if natural > NATURAL * default_threshold and smallest > 1.4 * default_threshold else int(max(natural, ordinary))
     lowest = threshold * least + 1
     if smallest < 1.2 * lowest:
         raise Invalid(
@@ -148,7 +149,7 @@ def filled(sizes: NDArray[np.float64], floor: int, line: int) -> Sizes:
     scaled = np.floor(above * (room / above.sum())).astype(np.int64)
     rest = room - int(scaled.sum())
     scaled[:rest] += 1
-    return scaled + floor
+    return np.asarray(scaled + floor, np.int64)
 
 
 def pack_giants(head: tuple[int, ...], count: int, layers: int, line: int, floor: int) -> tuple[Sizes, Sizes]:
@@ -157,8 +158,7 @@ def pack_giants(head: tuple[int, ...], count: int, layers: int, line: int, floor
     Largest first into the emptiest layer; the first keep their sizes, the later ones of each layer are scaled to fill it.
     """
     sizes = np.maximum(np.round(head_sizes(head, count, HEAD_SLOPE)).astype(np.int64), floor)
-    kept = min(KEPT, max(len(head), count // 4))
-    kept = min(kept, count - 2 * layers) if count > 3 * layers else min(len(head), count // 3)
+    kept = min(KEPT, max(len(head), count // 4), max(count - 2 * layers, count // 3))
     layer = np.zeros(count, np.int64)
     room = np.full(layers, line, np.int64)
     for giant in range(count):

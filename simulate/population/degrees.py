@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri  # type: ignore[import-untyped]
 
 from ...core.errors import Invalid
 from .celebrities import HeadPlan
@@ -57,12 +57,32 @@ class Degrees:
 
 def lognormal(count: int, sigma: float, mean: float, least: int, most: int) -> Counts:
     """`count` rounded quantiles in descending order, scaled so that their mean after capping is `mean`."""
-    shape = np.exp(sigma * ndtri(1 - (np.arange(count) + 0.5) / count))
+    shape = quantiles_of(count, sigma)
+    return np.clip(np.rint(scale_of(shape, mean, least, most) * shape), least, most).astype(np.int64)
+
+
+def quantiles_of(count: int, sigma: float) -> NDArray[np.float64]:
+    """Quantiles of a lognormal of median 1, largest first."""
+    return np.asarray(np.exp(sigma * ndtri(1 - (np.arange(count) + 0.5) / count)), np.float64)
+
+
+def scale_of(shape: NDArray[np.float64], mean: float, least: int, most: int) -> float:
+    """The factor that gives values this mean once they are capped."""
     low, high = 1e-9, 1e12
     for _ in range(100):
         scale = math.sqrt(low * high)
         low, high = (scale, high) if np.clip(scale * shape, least, most).mean() < mean else (low, scale)
-    return np.clip(np.rint(low * shape), least, most).astype(np.int64)
+    return low
+
+
+def intended(sigma: float, mean: float, least: int, most: int) -> NDArray[np.float64]:
+    """The cumulative distribution, by degree 0..most, of the rounded and capped lognormal with this mean."""
+    scale = scale_of(quantiles_of(200_000, sigma), mean, least, most)
+    degrees = np.arange(most + 1)
+    cumulative = np.asarray(ndtr(np.log((degrees + 0.5) / scale) / sigma), np.float64)
+    cumulative[:least] = 0.0
+    cumulative[most] = 1.0
+    return cumulative
 
 
 def exactly(values: Counts, total: int, most: int, least: int) -> Counts:
@@ -93,7 +113,7 @@ def giants_followed(total: Counts, layers: int, wanted: float) -> NDArray[np.flo
         c = math.sqrt(low * high)
         followed = np.minimum(0.45 * total, layers * total / (total + c))
         low, high = (c, high) if followed.mean() > wanted else (low, c)
-    return np.minimum(0.45 * total, layers * total / (total + low))
+    return np.asarray(np.minimum(0.45 * total, layers * total / (total + low)), np.float64)
 
 
 def out_degrees(
@@ -105,7 +125,7 @@ def out_degrees(
     total = lognormal(count, p.following_sigma, mean, 2, most)
     giant_rows = max(1, round(heads.giant_follows / (provinces * periods * heads.giant_layers)))
     giants = to_sum(giants_followed(total, heads.giant_layers, heads.giant_follows / users), giant_rows * heads.giant_layers, heads.giant_layers)
-    mutual_share = mutual_wanted(p, bins, layers, provinces, total)
+    mutual_share = mutual_wanted(p, bins, total)
     half = np.floor(mutual_share * p.ring_share * total / 2 + 0.25).astype(np.int64)
     half = np.minimum(half, (periods - 1) // 2 - 1).clip(min=0)
     left = max(0.0, mutual_share * float(total.sum()) - 2.0 * float(half.sum()))
@@ -140,7 +160,7 @@ def nudged(body: Counts, total: int, most: int) -> Counts:
     return body
 
 
-def mutual_wanted(p: GraphParams, bins: int, layers: int, provinces: int, total: Counts) -> float:
+def mutual_wanted(p: GraphParams, bins: int, total: Counts) -> float:
     """The share of slots that must be mutual for the asked reciprocity, as slots that touch a celebrity are void."""
     rows = max(1, round(p.celebrity_share * bins))
     by_bin = total.reshape(bins, 4).sum(axis=1)
@@ -149,11 +169,11 @@ def mutual_wanted(p: GraphParams, bins: int, layers: int, provinces: int, total:
     return p.reciprocity / (stands + p.reciprocity * (1 - stands))
 
 
-def in_degrees(p: GraphParams, shape: Shape, partners: int) -> Counts:
+def in_degrees(p: GraphParams, shape: Shape) -> Counts:
     """One-way followers of ordinary in ranks, their sum one line; with mutual edges nobody passes the threshold."""
     count = shape.bins - shape.celebrity_rows
     line = shape.periods * shape.body.rows
-    most = shape.threshold - partners
+    most, partners = shape.most_one_way, shape.threshold - shape.most_one_way
     if most < 1.05 * line / count:
         raise Invalid(
             f"threshold: {shape.threshold:,} followers is less than ordinary accounts have", field="threshold",

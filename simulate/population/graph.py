@@ -37,6 +37,11 @@ class Graph:
     table: Table
     at: Layout
 
+    def __setstate__(self, state: dict[str, object]) -> None:
+        """What was pickled is as frozen as what was built: compiled code knows only that kind of table."""
+        self.__dict__.update(state)
+        self.table.flags.writeable = False
+
     def following(self, i: int) -> Ids:
         """Whom user i follows: distinct, without i, in the order of the slots."""
         out = np.empty(self._slots(kernels.out_degree_of, i), np.int64)
@@ -57,11 +62,11 @@ class Graph:
         return follows_each(self.table, self.at, np.ascontiguousarray(one), np.ascontiguousarray(other))
 
     def out_degree(self, ids: Ids | Sequence[int]) -> Ids:
-        """Slots of the lists of followees; about one in a million is void."""
+        """Slots of the lists of followees; a few in ten thousand are void (`measured.void_slots`)."""
         return out_degrees_each(self.table, self.at, self._ids(ids))
 
     def in_degree(self, ids: Ids | Sequence[int]) -> Ids:
-        """Slots of the lists of followers: exact for celebrities, about one in a million void for others."""
+        """Slots of the lists of followers: exact for celebrities; of others a few in ten thousand are void."""
         return in_degrees_each(self.table, self.at, self._ids(ids))
 
     def ith_followee(self, i: int, k: int) -> int:

@@ -69,7 +69,7 @@ def below(x: int, key: int, n: int) -> int:
 @inlined
 def load(table: Table, place: int) -> int:
     """`table[place]` as a signed integer, without the check for a negative index."""
-    return i64(table[index(place)])  # type: ignore[arg-type]  # an element is an integer
+    return i64(table[index(place)])
 
 
 @inlined

@@ -14,13 +14,13 @@ CO = 4  # users of one bin, province and period
 
 @inlined
 def fold(x: int, factor: int) -> int:
-    """x // n."""
+    """The quotient x // n."""
     return (x * factor) >> FOLD_BITS
 
 
 @inlined
 def turn(x: int, n: int, factor: int) -> int:
-    """x % n."""
+    """The remainder x % n."""
     return x - ((x * factor) >> TURN_BITS) * n
 
 

@@ -57,9 +57,16 @@ def follows(table: Table, at: Layout, user: int, followee: int) -> bool:
 
 @njit
 def in_degree_of(table: Table, at: Layout, user: int) -> int:
-    """Slots of the list of followers: exactly the followers of a celebrity; of others about one slot in 1e6 is void."""
+    """Slots of the list of followers: exactly the followers of a celebrity; of others a few in ten thousand are void."""
     province, b, z = in_place(table, at, user)
     return interval_of(table, at, province, b, z)[4] + partner_slots(table, at, b, z)
+
+
+@njit
+def one_way_in_degree_of(table: Table, at: Layout, user: int) -> int:
+    """Slots of one-way followers alone."""
+    province, b, z = in_place(table, at, user)
+    return interval_of(table, at, province, b, z)[4]
 
 
 @njit

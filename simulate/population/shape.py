@@ -5,6 +5,7 @@ N = provinces x bins x layers exactly, so a wanted number of users becomes the n
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -63,6 +64,7 @@ class Shape:
     celebrity_rows: int
     celebrities: int
     threshold: int  # every celebrity has more followers, everybody else at most as many
+    most_one_way: int  # followers of an ordinary account, mutual ones apart
     giants: TierShape
     mids: TierShape
     body: TierShape
@@ -139,7 +141,7 @@ def check_head(head: tuple[int, ...], users: int) -> None:
     """A head is a descending list of follower counts that the population can have."""
     if not head or len(head) > 100 or min(head) < 1:
         raise refuse("not a head of the ranking", "head", "1 to 100 positive follower counts")
-    if any(a < b for a, b in zip(head, head[1:], strict=False)):
+    if any(a < b for a, b in itertools.pairwise(head)):
         raise refuse("not in order", "head", "follower counts, largest first")
     if head[0] >= users // 2:
         raise refuse(f"{head[0]:,} followers in a population of {users:,}: the head exceeds the population", "head", "each below half of users")
@@ -178,14 +180,14 @@ def plan(params: GraphParams) -> Plan:
     head = head_for(p, users, mean)
     heads = plan_heads(
         users=users, mean=mean, layers=layers, provinces=provinces, rows=celebrity_rows, head=head, share=p.giants_share,
-        spread=most / mean, threshold=p.threshold, default_threshold=THRESHOLD, least=MID_LEAST, explicit=p.head is not None,
+        spread=most / mean, ordinary=mean + 1.2 * p.reciprocity * most, threshold=p.threshold, default_threshold=THRESHOLD, least=MID_LEAST, explicit=p.head is not None,
     )
     degrees = out_degrees(p, heads, bins=bins, layers=layers, periods=periods, provinces=provinces, mean=mean, most=most)
     local = local_share(p, degrees, provinces)
     body = TierShape(layers=layers, rows=degrees.body_rows, local=round(local * layers))
     shape = Shape(
         asked=p.users, users=users, provinces=provinces, region_provinces=p.regions, bins=bins, periods=periods,
-        celebrity_rows=celebrity_rows, celebrities=celebrity_rows * row, threshold=heads.threshold,
+        celebrity_rows=celebrity_rows, celebrities=celebrity_rows * row, threshold=heads.threshold, most_one_way=heads.threshold - int(degrees.partners.max()),
         giants=TierShape(layers=heads.giant_layers, rows=degrees.giant_rows, local=0),
         mids=TierShape(layers=heads.mid_layers, rows=degrees.mid_rows, local=round(local * heads.mid_layers)), body=body,
         mutual=TierShape(
@@ -196,7 +198,7 @@ def plan(params: GraphParams) -> Plan:
         edges=int(degrees.total.sum()) * provinces * periods, in_region_share=p.in_region_share, reciprocity=p.reciprocity,
         agreement=p.degree_agreement,
     )
-    degrees.followers = in_degrees(p, shape, int(degrees.partners.max()))
+    degrees.followers = in_degrees(p, shape)
     return Plan(shape=shape, degrees=degrees, head=head, mid_range=(heads.mid_most, heads.mid_least))
 
 
