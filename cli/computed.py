@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import Invalid, Unsupported
+from ..core.errors import Invalid, Refused, Unsupported
 
 if TYPE_CHECKING:
     from ..core.clock import Clock
     from ..core.limits import Limits
     from ..core.ports import Stores
+    from ..core.service import Twit
     from ..core.settings import ContextSettings
 
 USERS, SEED, PRESET = 500_000_000, 7, "design"  # where a context in a file names none
@@ -30,6 +33,13 @@ async def open_computed(context: ContextSettings, limits: Limits, clock: Clock) 
         clock = WorldClock(clock, _moment_ms(context, clock), speed)
     people = open_people(int(_given(context, "users", USERS)), int(_given(context, "seed", SEED)), str(_given(context, "preset", PRESET)))
     return await open_world_stores(people, limits, clock, data=context.data, speed=speed), clock
+
+
+async def meet(twit: Twit, readers: Sequence[int]) -> None:
+    """Let these people read their timelines first: in a world that was just opened nobody has done so, and nobody has a row."""
+    for reader in readers:
+        with suppress(Refused):  # whoever there is not, or has left, is told of by what comes next
+            await twit.home_timeline(reader, limit=1)
 
 
 def _given(context: ContextSettings, key: str, otherwise: Any) -> Any:

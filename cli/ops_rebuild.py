@@ -56,7 +56,12 @@ def rebuild_timeline(
 
         now = world.clock.now_ms()
         since_ms = 0 if since is None else max(1, now + since if since <= 0 else since)
-        selection = Selection(asked=await _ids(world, whos), all_active=all_active, since_ms=since_ms)
+        asked = await _ids(world, whos)
+        if world.stores.kind == "simulated":
+            from .computed import meet
+
+            await meet(world.twit, asked)
+        selection = Selection(asked=asked, all_active=all_active, since_ms=since_ms)
         limits, clock = world.settings.limits, world.clock
         return await start(world, lambda stores: RebuildTimelines(stores, limits, clock, selection, options), options, terminal())
 

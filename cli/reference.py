@@ -38,9 +38,11 @@ from. Unknown keys are refused with file and line.
 | key | variable | means |
 |---|---|---|
 | `default_context` | `TWIT_CONTEXT` | which context commands work on |
-| `contexts.NAME.kind` | | `embedded`; `live` and `simulated` are known and refused by this version |
+| `contexts.NAME.kind` | | `embedded` or `simulated`; `live` is known and refused by this version |
 | `contexts.NAME.data` | `TWIT_DATA` (of the chosen context) | the data directory; default: XDG data home |
 | `contexts.NAME.ring` | `TWIT_RING` (of the chosen context) | where cached timelines lie, such as /dev/shm/twit; default: beside the data |
+| `contexts.NAME.users`, `.seed`, `.preset` | `TWIT_WORLD_USERS`, `_SEED`, `_PRESET` | the population of a simulated context: 500M, 7, `design` |
+| `contexts.NAME.at`, `.speed` | `TWIT_WORLD_AT`, `_SPEED` | where its clock stands when it is opened, and how fast it runs |
 | `contexts.NAME.protected` | | operations ask by name and want `--reason` |
 | `limits.NAME` | `TWIT_LIMITS_NAME` | one limit of `core/limits.py` |
 | `rate_limits` | `TWIT_RATE_LIMITS` | `off` for load tests, with a warning |

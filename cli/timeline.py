@@ -75,6 +75,8 @@ def thread(tweet_id: int, viewer: Who | None, limit: int | None, after: str) -> 
     terminal().show(thread_sheet(found))
     if found.has_more and terminal().format == "table":
         terminal().say(f"more: --after {found.next_cursor}")
+    elif not after and found.tweet.counts.replies > len(found.descendants):
+        terminal().detail(f"{found.tweet.counts.replies:,} replies are counted; those that are computed only, or hidden from this viewer, are not listed")
 
 
 async def _home(

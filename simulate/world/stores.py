@@ -8,9 +8,11 @@ from pathlib import Path
 
 from ...core import ports
 from ...core.clock import Clock
+from ...core.errors import Invalid
 from ...core.limits import Limits
 from ...core.stores.embedded import EmbeddedStores, open_overlay
 from ...core.stores.embedded.overlay import SqliteOverlay
+from ...core.stores.embedded.ring_file import READER_MAX
 from .accounts import WorldAccounts
 from .base import Base
 from .engagement import WorldEngagement
@@ -21,6 +23,7 @@ from .turns import Turns
 from .tweets import WorldTweets
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+PEOPLE_MAX = READER_MAX - 1_000_000  # leaves room for those who sign up
 OVERLAY = "overlay"  # its folder in the data directory, which may be another world's too
 
 
@@ -69,8 +72,11 @@ async def open_world_stores(
 ) -> WorldStores:
     """Open the world over `base`. What is added lies in `data`, or in memory until `health.close` where that is `None`.
 
-    Raises `StoreCorrupt` where the data directory holds changes of another population, and what `open_stores` raises.
+    Raises `Invalid` for more people than cached timelines have room for, `StoreCorrupt` where the data directory holds changes of another population, and what `open_stores` raises.
     """
+    if base.users > PEOPLE_MAX:
+        what = f"{base.users:,} people are more than a world can open"
+        raise Invalid(what, field="users", meaning=f"cached timelines are kept for ids up to {PEOPLE_MAX:,}", code="SETTINGS")
     turns = Turns(clock, speed)
     folder = data / OVERLAY if data else Path(tempfile.mkdtemp(prefix="twit-world-", dir=_memory()))
     forget = None if data else folder

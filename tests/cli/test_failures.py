@@ -9,6 +9,7 @@ import re
 import select
 import signal
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,8 @@ def test_refused_is_3(town):
 
 
 @pytest.mark.parametrize(("kind", "extra"), [("live", "twit[live]"), ("simulated", "twit[simulate]")])
-def test_worlds_that_this_build_does_not_have_are_3_and_name_their_extra(home, kind, extra):
+def test_worlds_that_this_build_does_not_have_are_3_and_name_their_extra(home, kind, extra, monkeypatch):
+    monkeypatch.setitem(sys.modules, "twit.simulate.world.people", None)  # as where numba is not installed
     home.local_file.write_text(f'[contexts.far]\nkind = "{kind}"')
     for args in (("user", "list"), ("serve",), ("context", "check")):
         assert extra in failed(home.twit("--context", "far", *args), 3)
