@@ -29,7 +29,7 @@ QUANTILES = 64  # of the sampled weights: their spread is small
 STEPS = 60
 KEY_MASK = (1 << 52) - 1  # a float64 holds it exactly
 WEEKLY_SLOWEST, MONTHLY_SLOWEST = 1 / 7, 1 / 30
-TWEETERS_ASKED, ASKED_MAX = 3, 40  # how many of the followees that a tweet asks for a parent should tweet at all
+TWEETERS_ASKED, ASKED_MAX = 4.5, 40  # how many of the followees that a tweet asks for a parent should tweet at all
 ACTIVITY_STREAM = 0xAC7
 
 

@@ -51,9 +51,15 @@ def level_of(act: Floats, tweet_id: int) -> int:
 
 
 @njit
-def asked_slot(act: Floats, tweet_id: int, turn: int, followees: int) -> int:
+def asking_key(act: Floats, tweet_id: int) -> int:
+    """What decides whom a tweet asks."""
+    return mix(int(act[KEY]) ^ ASK_STREAM, tweet_id)
+
+
+@njit
+def asked_slot(key: int, turn: int, followees: int) -> int:
     """Which of the author's followees a tweet asks at its turn."""
-    return below(mix(mix(int(act[KEY]) ^ ASK_STREAM, tweet_id), turn), followees)
+    return below(mix(key, turn), followees)
 
 
 @njit
@@ -63,8 +69,9 @@ def parent_of(act: Floats, table: Table, at: Layout, i: int, tweet_id: int, foll
     if kind == ORIGINAL or followees == 0:
         return 0
     level = level_of(act, tweet_id) if kind == REPLY else LEVELS + 1
+    key = asking_key(act, tweet_id)
     for turn in range(int(act[ASKED])):
-        slot = asked_slot(act, tweet_id, turn, followees)
+        slot = asked_slot(key, turn, followees)
         followee = followee_at(table, at, i, slot)
         if followee < 0 or not tweets_ever(act, followee):
             continue
@@ -111,8 +118,9 @@ def asked_since(
             own = (mine[place] << bits) | code
             if nominal_kind(act, own) != RETWEET:
                 continue
+            key = asking_key(act, own)
             for turn in range(int(act[ASKED])):
-                if asked_slot(act, own, turn, followees) == slot:
+                if asked_slot(key, turn, followees) == slot:
                     return True
     return False
 
