@@ -73,7 +73,7 @@ KEYS: dict[str, Key] = {
     "rule.lists": Key(one_of(*Lists), "where celebrities' lists are read"),
     "rule.lists_ttl": _rule(seconds_of, "how long a process keeps such a list", 0.001, 86_400),
     "rule.layout": Key(one_of(*LAYOUTS), "encoding of a cached timeline"),
-    "rule.delivery": Key(one_of(*Delivery), "how tweets of large authors travel"),
+    "rule.delivery": Key(one_of(*Delivery), "how the tweet of an event's author travels"),
     "rule.single_flight": Key(flag, "one rebuild of a timeline at a time"),
     "rule.jitter": _rule(seconds_of, "over which those who wait spread", 0, 600),
     "fleet.file": Key(text, "fleet by name, or a file"),

@@ -228,6 +228,18 @@ class SurrogateError(msgspec.Struct, frozen=True, kw_only=True):
     full: float
 
 
+class Variant(msgspec.Struct, frozen=True, kw_only=True):
+    """The same run with some settings changed, beside it. Latency in ms of the worst minute."""
+
+    name: str
+    home_p99_ms: Number
+    failed_share: Number
+    rebuilds: int
+    recovered_s: Number
+    metastable: bool | None
+    redis_rho_peak: Number
+
+
 class Document(msgspec.Struct, frozen=True, kw_only=True):
     """All of it."""
 
@@ -245,6 +257,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     reconcile: list[Reconcile]
     absent: list[str]
     timing: dict[str, float]
+    variants: list[Variant] = []
 
 
 def json_schema() -> dict[str, Any]:

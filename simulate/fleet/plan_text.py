@@ -25,6 +25,11 @@ def lines(answer: Document, name: str) -> Iterator[str]:
     yield from map(_why, verdict.why)
     yield f"  {'TIER':<11}{'ON':<20}{'HAVE':>7}{'P5':>8}{'P50':>8}{'P95':>8}{'PLAN':>8}{'$ A YEAR':>13}  BINDS, RUNNER-UP"
     yield from (line for one in answer.plan for line in _plan_lines(one))
+    yield from closing(answer)
+
+
+def closing(answer: Document) -> Iterator[str]:
+    """What decides the answer, what would flip it, what it costs, and what is not in it."""
     yield from _decided(answer)
     if answer.cost:
         yield f"COST     {_money(answer.cost.total)} a year, {answer.cost.per_million_reads:.2f} $ a million reads; excluded: {'; '.join(answer.cost.excluded)}"

@@ -11,7 +11,6 @@ import numpy as np
 from ...core.limits import DAY_MS, Limits
 from ..day.result import DayLoad
 from ..day.rule import NEW_YEAR_MS, DayRule, Lists, Mode
-from ..day.rule import Delivery as DayDelivery
 from ..fleet.fleet import Fleet, load_fleet
 from ..fleet.memory import Layout
 from ..fleet.surrogate import Surrogate
@@ -23,16 +22,12 @@ from ..work import middle as middle_theta
 from .days import kept_day
 from .happenings import CLASSES, Classes
 from .loads import RunLoads
-from .scenario import Delivery, Scenario
+from .scenario import Scenario
 from .tiers import Tiers, theta_of, tiers_of
 
 SAMPLE = 1 << 16
 WORLDS = 512
 LISTS = {"redis": Lists.REDIS, "ttl": Lists.TTL, "events": Lists.EVENTS}
-DELIVERIES = {
-    Delivery.HYBRID: DayDelivery.HYBRID, Delivery.PULL: DayDelivery.PULL, Delivery.PUSH: DayDelivery.PUSH,
-    Delivery.PUSH_SUBTASKS: DayDelivery.PUSH,
-}  # fmt: skip
 
 Told = Callable[[str, int, int], None]  # step, done, total
 
@@ -62,9 +57,9 @@ def prepare(scenario: Scenario, *, workers: int, tell: Told | None = None, work:
     inputs = inputs_of(population)
     base = middle(inputs, works)
     limits = limits_of(scenario)
-    tiers = tiers_of(Surrogate(fleet, works), base, limits)
+    tiers = tiers_of(Surrogate(fleet, works), inputs, limits)
     rule = DayRule(
-        mode=Mode(scenario.mode), delivery=DELIVERIES[scenario.rule.delivery], lists=LISTS[fleet.redis.celebrity_lists],
+        mode=Mode(scenario.mode), lists=LISTS[fleet.redis.celebrity_lists],
         lists_ttl_s=fleet.redis.lists_ttl_s, start_ms=NEW_YEAR_MS, limits=limits, epoch=tiers.epoch,
         tweet_cache_hit=float(base["tweet_cache_hit"][0]),
     )  # fmt: skip

@@ -29,7 +29,7 @@ class Lists(StrEnum):
 
 
 class Delivery(StrEnum):
-    """How the tweets of large authors travel."""
+    """How the tweet of an event's author travels; everybody else's go hybrid."""
 
     HYBRID = "hybrid"  # pushed up to the threshold, pulled above
     PUSH = "push"  # pushed to everybody, by the one worker of the author's partition

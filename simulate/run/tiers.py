@@ -5,7 +5,6 @@ A tier that the fleet does not name is given what the closed form asks for, and 
 
 from __future__ import annotations
 
-import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,8 +16,9 @@ import numpy as np
 from ...core.limits import Limits
 from ...core.routing import Epoch
 from ..fleet.fleet import TIERS, Fleet
+from ..fleet.plan import filled
 from ..fleet.surrogate import PUSH_US, Surrogate
-from ..fleet.worlds import Worlds
+from ..fleet.worlds import Input
 from ..kinds import TIER_OF, Kind, Tier
 from ..queues.model import Retries, Server, Stall
 from ..work import Theta, Works
@@ -43,16 +43,13 @@ def kinds_of(tier: Tier) -> tuple[Kind, ...]:
     return tuple(kind for kind in Kind if TIER_OF[kind] is tier)
 
 
-def tiers_of(surrogate: Surrogate, middle: Worlds, limits: Limits) -> Tiers:
-    """The fleet of a surrogate, with what it does not name planned by the middle world."""
-    fleet = surrogate.fleet
-    needs = surrogate.needs(middle)
+def tiers_of(surrogate: Surrogate, inputs: Mapping[str, Input], limits: Limits) -> Tiers:
+    """The fleet of a surrogate, with what it does not name filled up to what it needs in nearly all worlds."""
+    planned = tuple(Tier(name) for name in TIERS if not getattr(surrogate.fleet, name).nodes)
+    fleet = filled(surrogate, inputs)
     nodes = {Tier(name): int(getattr(fleet, name).nodes) for name in TIERS}
-    planned = tuple(tier for tier, count in nodes.items() if count == 0)
-    nodes |= {tier: math.ceil(float(needs[tier].nodes[0])) for tier in planned}
-    redis = max(1, nodes[Tier.REDIS] * fleet.redis_a_node // fleet.redis.copies)
     epoch = Epoch(
-        number=1, redis=redis, cassandra=nodes[Tier.CASSANDRA], mysql=fleet.mysql.shards, kafka=fleet.kafka.partitions,
+        number=1, redis=max(1, fleet.redis_primaries), cassandra=nodes[Tier.CASSANDRA], mysql=fleet.mysql.shards, kafka=fleet.kafka.partitions,
         gateway=nodes[Tier.GATEWAY],
     )  # fmt: skip
     works, stalls = surrogate.works, read_stalls()

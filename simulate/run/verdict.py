@@ -1,0 +1,289 @@
+"""A played run as the document of `verdict_schema`: what was promised and what came of it, what binds, how sure, what decides.
+
+Counts and queues are the run's; sizes, prices, intervals and what would flip the answer are the surrogate's, fed with the run's
+counts (`basis: run`). Nothing here is played again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from ..day.blocks import DAY_S
+from ..fleet.judge import SIZED, UNSIZED
+from ..fleet.loads import KindLoad, Loads
+from ..fleet.plan import Planned, Settings, plan
+from ..fleet.report import document as planned_document
+from ..fleet.surrogate import Surrogate
+from ..kinds import TIER_OF, Kind, Tier
+from ..queues.quantiles import Batches, Quantile
+from ..queues.stalls import stall_budget
+from ..verdict_schema import (
+    Delivery,
+    Document,
+    Flip,
+    HotKey,
+    Latency,
+    Load,
+    Reconcile,
+    Run,
+    Slo,
+    SurrogateError,
+    TierState,
+    Verdict,
+)
+from .deliveries import Class, Way
+from .engine import Played, Row
+from .loads import MINUTE_S, REMEMBERED
+from .prepare import Prepared
+
+ROWS_MAX = 288
+HOT_KEYS = 5
+NOT_MODELLED = [
+    "churn: nobody follows, unfollows or joins during the run", "reactions to search and trends", "CDN and media delivery",
+    "hedged requests", "elections and rebalances beyond the failover given",
+]  # fmt: skip
+
+
+class Found(NamedTuple):
+    """Everything a verdict is made of."""
+
+    prepared: Prepared
+    played: Played
+    ways: Sequence[Way]
+    classes: Sequence[Class]
+    planned: Planned
+    errors: Sequence[SurrogateError] = ()
+
+
+class Metric(NamedTuple):
+    """A figure that a promise can be about. `worst`: of a minute, where it has minutes."""
+
+    value: float | None
+    worst: float | None
+    ci: tuple[float | None, float | None] = (None, None)
+    n: int = 0
+    n_eff: int = 0
+    by_minute: Sequence[float | None] = ()
+
+
+def loads_of(prepared: Prepared) -> Loads:
+    """What the day counted, a second, for the planner."""
+    day, left = prepared.day, 1 - prepared.loads.process_hit
+    kinds = {}
+    for kind, calls in day.calls.items():
+        counts, part = day.counts(kind), left if kind in REMEMBERED else 1.0
+        total = calls.sum(axis=0)
+        kinds[kind.name] = KindLoad(
+            calls=counts.calls * part / DAY_S, elements=counts.elements * part / DAY_S, bytes=counts.bytes * part / DAY_S,
+            peak=float(total.max() / max(total.mean(), 1e-12)),
+        )  # fmt: skip
+    return Loads(basis="run", kinds=kinds, hot_shard_x={Tier.REDIS.value: _hot_x(prepared, Tier.REDIS)})
+
+
+def plan_of(prepared: Prepared, say: Callable[[int, str], None] = lambda _n, _s: None) -> Planned:
+    """The planner's answer on this run's counts."""
+    surrogate = Surrogate(prepared.fleet, prepared.works, loads_of(prepared), prepared.middle)
+    growth = prepared.scenario.growth_per_year
+    settings = Settings(worlds=prepared.worlds.number, seed=prepared.scenario.seed, growth=growth.value if growth else 1.0)
+    return plan(surrogate, prepared.inputs, settings, say)
+
+
+def document(found: Found, *, run_id: str, commit: str, timing: Mapping[str, float]) -> Document:
+    """The whole answer."""
+    prepared, played, scenario = found.prepared, found.played, found.prepared.scenario
+    base = planned_document(found.planned, [], commit=commit, errors=found.errors)
+    slos = [_slo(found, metric, limit) for metric, limit in scenario.slo.items()]
+    short = [check for check in found.planned.judged.checks if check.status == SIZED and check.have < check.need]
+    recovery = played.recovery
+    verdict = Verdict(
+        holds=all(slo.holds for slo in slos) and not short and not (recovery and recovery.metastable), held=found.planned.judged.held,
+        slo=slos, binding=base.verdict.binding, recovered_s=recovery.recovered_s if recovery else None,
+        metastable=recovery.metastable if recovery else None, why=[*_why(found, slos), *base.verdict.why],
+        flips=[Flip(input=name, value=value) for name, value in found.planned.flips],
+    )  # fmt: skip
+    run = Run(id=run_id, seed=scenario.seed, commit=commit, mode=scenario.mode, preset=scenario.preset, prices_date=base.run.prices_date)
+    return msgspec.structs.replace(
+        base, run=run, verdict=verdict, load=_load(found), tiers=[_tier(found, tier) for tier in base.tiers], latency=_latency(found),
+        delivery=_deliveries(found), reconcile=[*_reconcile(prepared), *base.reconcile], absent=NOT_MODELLED + _unsized(base), timing=dict(timing),
+    )  # fmt: skip
+
+
+def metric(found: Found, name: str) -> Metric:
+    """One figure of the run. A promise about what the run cannot tell has no value, and does not hold."""
+    played, judged = found.played, found.planned.judged
+    rows = played.rows
+    if name in {"home_read_p99_ms", "home_read_p50_ms"}:
+        share = 0.99 if name == "home_read_p99_ms" else 0.5
+        return _quantiles(played.home, share, [row.p99_ms if share > 0.9 else row.p50_ms for row in rows])
+    if name == "error_share":
+        by_minute = [row.failed / max(1, row.pages) for row in rows]
+        return Metric(played.failed_share, max(by_minute), n=sum(row.pages for row in rows), n_eff=len(rows), by_minute=by_minute)
+    if name == "delivery_p99_s":
+        own = [way.visible_p99_s for way in found.ways if way.name == found.prepared.scenario.rule.delivery.value]
+        others = [one.p99_s for one in found.classes]
+        return Metric(max(own + others, default=None), max(own + others, default=None), n=sum(one.tweets for one in found.classes), n_eff=len(others))
+    if name == "utilisation":
+        sized = [tier for tier in Tier if tier not in found.planned.given.unsized]
+        by_minute = [max(row.rho_busiest[tier] for tier in sized) for row in rows]
+        return Metric(max(by_minute), max(by_minute), n=len(rows), n_eff=len(rows), by_minute=by_minute)
+    if name in {"memory_share", "disk_share"}:
+        full = [one.utilisation for one in judged.checks if one.resource == name.removesuffix("_share") and one.status == SIZED]
+        return Metric(max(full, default=None), max(full, default=None), n=1, n_eff=1)
+    if name == "recovered_s":
+        verdict = played.recovery
+        return Metric(verdict.recovered_s if verdict else 0.0, verdict.recovered_s if verdict else 0.0, n=len(rows), n_eff=1)
+    cost = sum(one.cost_yr or 0.0 for one in found.planned.tiers)
+    return Metric(cost, cost, n=1, n_eff=1)
+
+
+def _quantiles(batches: Batches, share: float, by_minute: list[float | None]) -> Metric:
+    """Where the whole may not be shown for want of independent minutes, the worst minute stands for it."""
+    seen = batches.quantile(share)
+    known = [one for one in by_minute if one is not None]
+    value = seen.value * 1e3 if seen.value is not None else float(np.median(known)) if known else None
+    return Metric(value, max(known, default=value), (_ms(seen.low), _ms(seen.high)), seen.n, seen.n_eff, by_minute)
+
+
+def _slo(found: Found, name: str, limit: float) -> Slo:
+    seen = metric(found, name)
+    breaches = [number for number, one in enumerate(seen.by_minute) if one is None or one > limit]
+    judged = seen.worst if seen.by_minute else seen.value
+    first = found.played.rows[breaches[0]].t_s if breaches else None
+    return Slo(
+        metric=name, limit=f"{name}<={limit:g}", value=seen.value, ci=list(seen.ci), n=seen.n, n_eff=seen.n_eff,
+        first_breach=None if first is None else _relative(found, first), duration_s=float(len(breaches) * MINUTE_S) if breaches else None,
+        worst=seen.worst, holds=judged is not None and judged <= limit and not breaches,
+    )  # fmt: skip
+
+
+def _relative(found: Found, t_s: float) -> str:
+    """A moment as a planner says it: before or after the first thing that happens, else since the start."""
+    events = found.prepared.scenario.events
+    since = t_s - min((event.at_s for event in events), default=0.0)
+    sign, whole = ("-" if since < 0 else "+"), abs(round(since))
+    return f"{sign}{whole // 3600:02d}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
+
+
+def _why(found: Found, slos: Sequence[Slo]) -> list[str]:
+    """What is behind each promise that does not hold."""
+    told = []
+    for slo in slos:
+        if slo.holds:
+            continue
+        if slo.metric.startswith("home_read"):
+            worst = max(found.played.rows, key=lambda row: row.p99_ms if row.p99_ms is not None else float("inf"))
+            step, took = max(worst.steps_ms.items(), key=lambda one: one[1])
+            tier = TIER_OF[Kind[step.upper()]]
+            told.append(
+                f"{slo.metric} {_told(slo.worst)} ms in the worst minute, from t={slo.first_breach}: most of it in {step} ({took:.1f} ms on average), "
+                f"tier {tier}, busiest shard at rho {worst.rho_busiest[tier]:.2f}"
+            )
+        elif slo.metric == "recovered_s":
+            told.append("it does not recover by itself: what fails keeps failing" if found.played.recovery and found.played.recovery.metastable else f"recovered after {_told(slo.value)} s")
+        else:
+            told.append(f"{slo.metric} {_told(slo.worst)} where {slo.limit.partition('<=')[2]} is promised")
+    return told
+
+
+def _told(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.3g}"
+
+
+def _load(found: Found) -> list[Load]:
+    """The run in at most `ROWS_MAX` rows, then the whole of it."""
+    rows, day = found.played.rows, found.prepared.day
+    step = -(-len(rows) // ROWS_MAX)
+    start = round(found.prepared.scenario.start_s) // MINUTE_S
+    per_s = {kind: day.elements[kind].sum(axis=0) / MINUTE_S for kind in (Kind.PUSH, Kind.CELEB_LIST, Kind.HYDRATE, Kind.LIKE)}
+    shown = [_load_row(found, rows[at : at + step], start, per_s) for at in range(0, len(rows), step)]
+    ledger = found.played.states[Tier.GATEWAY].ledger()
+    seconds = len(rows) * MINUTE_S
+    whole = {name: float(getattr(ledger, name).sum()) / seconds for name in ("first", "served", "shed", "timed_out", "retried")}
+    total = _load_row(found, rows, start, per_s)
+    return [*shown, msgspec.structs.replace(total, t="all", offered=whole["first"] + whole["retried"], served=whole["served"], shed=whole["shed"], timed_out=whole["timed_out"], retried=whole["retried"])]
+
+
+def _load_row(found: Found, rows: Sequence[Row], start: int, per_s: Mapping[Kind, np.ndarray]) -> Load:
+    minutes = [(start + row.t_s // MINUTE_S) % 1440 for row in rows]
+    tweets = found.prepared.day.tweets.sum(axis=0)
+    mean = {kind: float(values[minutes].mean()) for kind, values in per_s.items()}
+    seconds = len(rows) * MINUTE_S
+    return Load(
+        t=_relative(found, rows[0].t_s), region="all", reads=sum(row.reads + row.opened for row in rows) / seconds,
+        tweets=float(tweets[minutes].mean()) / MINUTE_S, pushes=mean[Kind.PUSH], pulls=mean[Kind.CELEB_LIST], hydrates=mean[Kind.HYDRATE],
+        rebuilds=sum(row.rebuilds for row in rows) / seconds, likes=mean[Kind.LIKE], offered=None, served=None, shed=None, timed_out=None, retried=None,
+    )  # fmt: skip
+
+
+def _tier(found: Found, base: TierState) -> TierState:
+    """The queue's own figures in place of the closed form's."""
+    tier = Tier(base.tier)
+    played, prepared = found.played, found.prepared
+    seen, server = played.tiers[tier], prepared.tiers.servers[tier]
+    fan = max((step.fan for step in played.warm_steps if TIER_OF[step.kind] is tier), default=1)
+    budget = stall_budget(fan, 0.99, rho=min(seen.rho_peak, 0.99), stalls=server.stalls)
+    known = base.status != UNSIZED
+    hot = [HotKey(key=f"al:{one.key}", share=one.peak_per_s / max(1e-9, _capacity(prepared))) for one in prepared.day.heavy[:HOT_KEYS]]
+    pulled = int(prepared.day.calls[Kind.CELEB_LIST].sum()) > 0
+    return msgspec.structs.replace(
+        base, instances=prepared.tiers.epoch.shards(tier), nodes=prepared.tiers.nodes[tier],
+        rho_mean=seen.rho_sum / max(1, seen.minutes) if known else None, rho_peak=seen.rho_peak if known else None,
+        hot_shard_x=_hot_x(prepared, tier), hot_keys=hot if tier is Tier.REDIS and pulled else [],
+        cold_users=float(max(row.cold_users for row in played.rows)) if tier is Tier.REDIS else None, stall_budget_s_day=budget.with_queue,
+        status="planned" if tier in prepared.tiers.planned and known else base.status,
+    )  # fmt: skip
+
+
+def _capacity(prepared: Prepared) -> float:
+    """Celebrity lists that one Redis instance reads in a second."""
+    theta, each = prepared.theta, prepared.loads.elements_a_call(Kind.CELEB_LIST)
+    return float(1.0 / (theta.base[Kind.CELEB_LIST] + each * theta.element[Kind.CELEB_LIST]))
+
+
+def _hot_x(prepared: Prepared, tier: Tier) -> float:
+    """Calls of the busiest shard over those of the mean one."""
+    total = sum((calls.sum(axis=1) for kind, calls in prepared.day.calls.items() if TIER_OF[kind] is tier), np.zeros(prepared.tiers.epoch.shards(tier)))
+    return float(total.max() / max(total.mean(), 1e-12))
+
+
+def _latency(found: Found) -> list[Latency]:
+    return [_cohort("warm", found.played.home), *([_cohort("cold", found.played.cold)] if found.played.cold.calls else [])]
+
+
+def _cohort(cohort: str, batches: Batches) -> Latency:
+    half, most, last = (batches.quantile(share) for share in (0.5, 0.99, 0.999))
+    return Latency(
+        op="home_read", cohort=cohort, region="all", p50=_value(half), p99=_value(most), p999=_value(last), ci=[_ms(most.low), _ms(most.high)],
+        n=most.n, n_eff=most.n_eff, estimate="queue", diff=None,
+    )  # fmt: skip
+
+
+def _value(one: Quantile) -> float | None:
+    return _ms(one.value)
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds * 1e3
+
+
+def _deliveries(found: Found) -> list[Delivery]:
+    rows = [
+        Delivery(follower_class=f"{one.name} followers", p50=one.p50_s, p99=one.p99_s if one.tweets >= 10_000 else None, max=one.most_s, lag_s=None, backlog=None)
+        for one in found.classes
+    ]  # fmt: skip
+    return rows + [
+        Delivery(follower_class=f"the event, {way.name}", p50=None, p99=way.visible_p99_s, max=None, lag_s=way.others_p99_s, backlog=float(way.writes))
+        for way in found.ways
+    ]
+
+
+def _reconcile(prepared: Prepared) -> list[Reconcile]:
+    return [Reconcile(identity=one.name, lhs=float(one.lhs), rhs=float(one.rhs)) for one in prepared.day.identities]
+
+
+def _unsized(base: Document) -> list[str]:
+    return [f"{tier.tier}: unsized, run calibrate" for tier in base.tiers if tier.status == UNSIZED]
