@@ -64,6 +64,11 @@ async def _act(world: World, check: str, sample: float, wait_ms: int, options: O
         world.stores, world.settings.limits, world.clock, operator, share=sample, seed=options.seed, wait_ms=wait_ms,
     )  # fmt: skip
     names = checks_of(check)
+    if world.stores.kind == "simulated" and names != ["timelines"]:
+        from ..core.errors import Unsupported
+
+        what = "graph and counts are audited where they are stored; in a computed world they are computed"
+        raise Unsupported(what, code="COMPUTED", try_="twit ops audit --check timelines --sample 100%")
     try:
         found = [await auditor.check(name) for name in names]
     finally:

@@ -63,6 +63,7 @@ def test_operations_on_named_people_are_real(village):
     assert outcome["status"] == "done" and outcome["done"] == 1
     village.ok("ops", "lag")
     village.ok("ops", "audit", "--check", "timelines", "--sample", "100%")
+    assert village.twit("ops", "audit", "--check", "graph").exit_code == 3  # it would walk over everybody
 
 
 def test_accounts_made_there_come_after_the_computed_people(village):
