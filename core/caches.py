@@ -110,6 +110,12 @@ class Caches:
         self._viewer_loaded_ms.clear()
         self.pulled_modes = None
 
+    def pass_turn(self) -> None:
+        """Forget what moves with no event (`EventLog.turn`): lists and numbers. What a tweet says and who somebody is does not."""
+        for cache in (self.count_cache, self.viewer_cache, self.newest_cache):
+            cache.clear()
+        self._viewer_loaded_ms.clear()
+
     async def tweets(self, ids: Sequence[int]) -> list[Tweet | None]:
         """Tweets, tombstones included."""
         young = self.tweet_cache.young

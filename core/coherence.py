@@ -66,7 +66,7 @@ class Coherence:
             elif self._clock.monotonic_us() - self._followed_us > self._stale_after_us:
                 await self._jump()  # events may have been dropped from the log meanwhile
             elif self._log.turn() != self._turn:
-                self._forget()
+                self._forget(self._caches.pass_turn)
             while self._log.moved(self.position):
                 started = self._clock.monotonic_us()
                 events = await self._log.read(self.position, READ_AT_ONCE)
@@ -82,13 +82,12 @@ class Coherence:
         """Forget everything and go on from the tail."""
         self.position = await self._log.tail()
         self._followed_us = self._clock.monotonic_us()
-        self._forget()
+        self._forget(self._caches.clear)
 
-    def _forget(self) -> None:
-        """Everything that was read is of an earlier turn."""
+    def _forget(self, clear: Callable[[], None]) -> None:
         self._turn = self._log.turn()
         self.moment += 1
-        self._caches.clear()
+        clear()
         for reset in self._on_reset:
             reset()
 

@@ -16,8 +16,8 @@ from ..population.people import Population
 if TYPE_CHECKING:
     from ...core.model import Entries
 
-AUTHORS_MAX = 20_000  # 100 MB if all of them are asked for whole rows
-KEPT_MAX = 1_024  # entries an author: more than a row holds
+AUTHORS_MAX = 10_000  # some 100 MB where most are asked for a head and some for a whole row
+KEPT_MAX = 2_048  # entries an author: more than a row holds, or a viewer is told of himself
 
 
 class Kept(NamedTuple):
