@@ -99,24 +99,27 @@ class Graph:
         """The account with the rank-th most followers, 0 the most followed; among celebrities."""
         if not 0 <= rank0 < self.shape.celebrities:
             raise Invalid(f"no celebrity of rank {rank0:,}", field="rank", meaning=f"allowed: 0 to {self.shape.celebrities - 1:,}")
-        if rank0 < self.shape.giant_count:
-            return id_of_star(self.table, self.at, rank0 // self.shape.provinces, rank0 % self.shape.provinces)
-        order, ends = self._mid_order
-        group = int(np.searchsorted(ends, rank0 - self.shape.giant_count, "right"))
-        within = rank0 - self.shape.giant_count - (int(ends[group - 1]) if group else 0)
-        variant, slot = divmod(int(order[group]), self.shape.mid_slots)
+        order, ends = self._ranking
+        place = int(np.searchsorted(ends, rank0, "right"))
+        group, within = int(order[place]), rank0 - (int(ends[place - 1]) if place else 0)
+        if group < self.shape.giant_count:
+            return id_of_star(self.table, self.at, group // self.shape.provinces, group % self.shape.provinces)
+        variant, slot = divmod(group - self.shape.giant_count, self.shape.mid_slots)
         layer = variant + within // self.shape.provinces * self.shape.variants
         star = self.at.heads.giants_a_province + slot * self.shape.mids.layers + layer
         return id_of_star(self.table, self.at, star, within % self.shape.provinces)
 
     @cached_property
-    def _mid_order(self) -> tuple[Ids, Ids]:
-        """Sizes of mids by descending size, as (variant, slot), with the accounts up to each."""
-        first = self.at.heads.sizes
-        sizes = self.table[first : first + self.shape.variants * self.shape.mid_slots].astype(np.int64)
-        order = np.argsort(-sizes, kind="stable")
-        layers = np.bincount(np.arange(self.shape.mids.layers) % self.shape.variants, minlength=self.shape.variants)
-        return order, (layers[order // self.shape.mid_slots] * self.shape.provinces).cumsum()
+    def _ranking(self) -> tuple[Ids, Ids]:
+        """Celebrities of one size together, largest first: a giant by himself, then the mids of a variant and slot; and how
+        many accounts there are up to each. In villages the largest mids pass the smallest giants."""
+        heads, shape = self.at.heads, self.shape
+        giants = self.table[heads.giant_size : heads.giant_size + shape.giant_count].astype(np.int64)
+        mids = self.table[heads.sizes : heads.sizes + shape.variants * shape.mid_slots].astype(np.int64)
+        layers = np.bincount(np.arange(shape.mids.layers) % shape.variants, minlength=shape.variants)
+        counts = np.concatenate((np.ones(giants.size, np.int64), np.repeat(layers * shape.provinces, shape.mid_slots)))
+        order = np.argsort(-np.concatenate((giants, mids)), kind="stable")
+        return order, counts[order].cumsum()
 
     def pull_width(self, ids: Ids | Sequence[int]) -> Ids:
         """How many celebrities each follows."""
