@@ -13,6 +13,7 @@ simulate = LazyGroup(
         "plan": Entry(SIZE, ".simulate_plan", "plan", "Plan nodes of each kind and say how sure; exit 4 if something does not hold."),
         "fleet": Entry(SIZE, ".simulate_fleet", "fleet", "The machines: show a fleet, compare two, check that one holds the load."),
         "run": Entry(PEOPLE, ".simulate_run", "run", "Play a scenario on a population and say whether the fleet holds; exit 4 if it does not."),
+        "calibrate": Entry(SIZE, ".simulate_calibrate", "calibrate", "Measure work by kind in one's own stores, as intervals."),
         "population": Entry(PEOPLE, ".simulate_population", "population", "The people of the simulated world: parameters, statistics, persons."),
     },
     help="Plan capacity: the arithmetic, the population, the day.",

@@ -1,0 +1,59 @@
+"""Opens empty stores of a context's kind beside its data, for measuring: on the same file systems, never in its folders."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..core.errors import StoreFull, Unsupported
+from .contexts import data_folder
+
+if TYPE_CHECKING:
+    from ..core.clock import Clock
+    from ..core.ports import Stores
+    from ..core.settings import Settings
+
+PREFIX = "twit-scratch-"
+
+
+@asynccontextmanager
+async def scratch_stores(settings: Settings, clock: Clock) -> AsyncIterator[Stores]:
+    """Such stores; closed and removed on leaving. Raises `Unsupported` where a context has none of its own."""
+    from ..core.stores.embedded import open_stores
+
+    context = settings.context
+    folder = data_folder(context)
+    if context.kind != "embedded":
+        what = f"context {context.name} is {context.kind}: it computes its people and has no stores of its own to measure"
+        raise Unsupported(what, code="NO_STORES", try_="twit --context local simulate calibrate")
+    beside, made = _beside(folder), []
+    try:
+        made.append(beside)
+        ring = None
+        if context.ring is not None:
+            ring = _beside(context.ring)
+            made.append(ring)
+        stores = open_stores(beside, settings.limits, clock, ring_folder=ring)
+        try:
+            yield stores
+        finally:
+            await stores.health.close()
+    finally:
+        for one in made:
+            shutil.rmtree(one, ignore_errors=True)
+
+
+def _beside(folder: Path) -> Path:
+    """A new folder next to this one, or as near to it as there is a folder that can be written."""
+    refused: OSError | None = None
+    for parent in folder.absolute().parents:
+        if parent.is_dir():
+            try:
+                return Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+            except OSError as error:
+                refused = error
+    raise StoreFull(f"no folder near {folder} can be written: {refused}", try_="name another with --context")
