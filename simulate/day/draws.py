@@ -20,7 +20,7 @@ Small = npt.NDArray[np.uint32]
 MINUTES = 1440
 GUIDE_BITS = 12
 CLOCK_CELLS = (1 << GUIDE_BITS) + MINUTES + 1  # a region: for each part of 2^32 the minute it begins in, then where minutes begin
-BINOMIAL_EXACT = 30.0  # variance up to which a binomial is inverted; above it a rounded normal
+BINOMIAL_EXACT = 9.0  # variance up to which a binomial is inverted; above it a rounded normal
 HALF, LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 
 

@@ -58,7 +58,8 @@ PAIRS_AT = MINUTE_AT + MINUTES * COLUMNS
 SCALAR_AT = PAIRS_AT + 2 * MINUTES
 WIDTHS_AT = SCALAR_AT + 16
 SIZES_AT = WIDTHS_AT + WIDTHS
-LISTED_AT = SIZES_AT + SIZES  # by MySQL shard and minute, to the end
+SUMS = SIZES_AT + SIZES
+PAGES_SHIFT = 40  # of one part of the users: below 2^40 followers listed and 2^23 pages a shard and minute
 
 READS_Q, TWEETS_Q, MINUTES_Q, STORED_Q, STREAMS = 0, 1, 2, 3, 8
 PUSH_ALL, PULL_ALL, HYBRID = 0, 1, 2
@@ -81,9 +82,10 @@ class Plan(NamedTuple):
 @njit
 def count_users(
     table: Table, at: Any, act: Floats, clock: Small, slots: Slots, plan: Plan, start: int, stop: int,
-    sums: Sums, small: Small, list_reads: Sums,
+    sums: Sums, small: Small, lists: Sums, list_reads: Sums,
 ) -> None:
-    """Users [start, stop) of a day, added to the sums; `small` is by shard and minute: home rows, partitions, follower lists."""
+    """Users [start, stop) of a day, added to the sums. By shard and minute: home rows and event partitions in `small`; in
+    `lists` follower lists, pages above bit `PAGES_SHIFT` and followers below, since every place met costs a cache line."""
     some = np.empty(1 << 15, np.int64)
     minutes = np.empty(1 << 13, np.int64)
     for i in range(start, stop):
@@ -114,7 +116,7 @@ def count_users(
                 minutes_into(mix(mix(plan.key, i * STREAMS + MINUTES_Q), STREAMS), tweets, clock, region * CLOCK_CELLS, minutes)
             elif not pulled:
                 followers, stored = resident_followers(table, at, act, i, some)
-            write(plan, i, region, tweets, minutes, followers, stored, pulled, followees, sums, small)
+            write(plan, i, region, tweets, minutes, followers, stored, pulled, followees, sums, small, lists)
     sums[SCALAR_AT + USERS] += stop - start
 
 
@@ -161,7 +163,7 @@ def read(
 @njit
 def write(
     plan: Plan, i: int, region: int, tweets: int, minutes: Sums, followers: int, stored: int, pulled: bool, followees: int,
-    sums: Sums, small: Small,
+    sums: Sums, small: Small, lists: Sums,
 ) -> None:
     """One author's tweets of the day: what each asks of the fan-out, in the minute in which it was made."""
     large = not pulled and followers > plan.batch
@@ -169,7 +171,8 @@ def write(
     pages = 1 + batches if large else 1
     listed = min(followers, plan.batch) + (followers if large else 0)
     events = (plan.redis + kafka_partition(i + 1, plan.kafka)) * MINUTES
-    lists = (i + 1) % plan.mysql * MINUTES
+    here = (i + 1) % plan.mysql * MINUTES
+    packed = (np.int64(pages) << PAGES_SHIFT) + listed
     for k in range(tweets):
         minute = minutes[k]
         sums[TWEETS_AT + region * MINUTES + minute] += 1
@@ -185,8 +188,7 @@ def write(
         sums[row + PULLED_TWEETS] += 1 if pulled else 0
         sums[row + LARGE] += 1 if large else 0
         small[events + minute] += np.uint32(1)
-        small[(plan.redis + plan.kafka) * MINUTES + lists + minute] += np.uint32(pages)
-        sums[LISTED_AT + lists + minute] += listed
+        lists[here + minute] += packed
     note_pushes(sums, tweets, followers, pulled, plan.batch)
     sums[SCALAR_AT + WRITERS] += 1
     sums[SCALAR_AT + FOLLOWERS_TWEETS] += followers * tweets

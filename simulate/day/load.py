@@ -113,8 +113,7 @@ class _Loads:
         raw, rule = self._raw, self._rule
         pushed = raw.minutes(kernels.ATTEMPTED) - raw.minutes(kernels.PULLED) + 2 * self._tweets
         self._dealt(Kind.PUSH, self._push_calls(pushed), pushed, sizes.DELIVERY)
-        first = rule.epoch.redis + rule.epoch.kafka
-        self._routed(Kind.FOLLOWERS_PAGE, raw.shards(first, rule.epoch.mysql), raw.listed(), sizes.ID)
+        self._routed(Kind.FOLLOWERS_PAGE, raw.pages(), raw.listed(), sizes.ID)
         text = self._pages.of(self._pages.tweet, Kind.PUT_TWEET)
         self._dealt(Kind.PUT_TWEET, self._tweets, self._tweets, round(text.weight))
         events = raw.shards(rule.epoch.redis, rule.epoch.kafka)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -36,7 +36,8 @@ DAY_STREAM = 0xDA
 
 
 class RawDay(NamedTuple):
-    """The sums of all users. `small` is by shard and minute: home rows, then event partitions, then pages of followers."""
+    """The sums of all users. `small` is by shard and minute: reads of home rows, events of partitions, pages of follower lists;
+    the followers in those stand at the end of `sums`."""
 
     plan: Plan
     sums: Sums
@@ -63,9 +64,13 @@ class RawDay(NamedTuple):
         """Some of `small`, (shards, minutes)."""
         return self.small[first * MINUTES : (first + count) * MINUTES].reshape(count, MINUTES)
 
+    def pages(self) -> Sums:
+        """Pages of follower lists by MySQL shard, (shards, minutes)."""
+        return self.shards(self.plan.redis + self.plan.kafka, self.plan.mysql)
+
     def listed(self) -> Sums:
-        """Followers listed by MySQL shard, (shards, minutes)."""
-        return self.sums[kernels.LISTED_AT :].reshape(self.plan.mysql, MINUTES)
+        """Followers in them."""
+        return self.sums[kernels.SUMS :].reshape(self.plan.mysql, MINUTES)
 
 
 def count_day(
@@ -84,9 +89,8 @@ class _Count:
         epoch = rule.epoch
         at = population.at
         celebrities = at.heads.rows * at.layers * at.provinces
-        self._sizes = (
-            kernels.LISTED_AT + epoch.mysql * MINUTES, (epoch.redis + epoch.kafka + epoch.mysql) * MINUTES, celebrities,
-        )  # fmt: skip
+        self._lists = epoch.mysql * MINUTES
+        self._sizes = kernels.SUMS + self._lists, (epoch.redis + epoch.kafka) * MINUTES + self._lists, celebrities
         self._totals = [np.zeros(size, np.int64) for size in self._sizes]
         self._clock = clock_table(population.clock.by_region)
         self._slots = slots_of(Kept.HOME_ROW)
@@ -124,8 +128,7 @@ class _Count:
                 raise
         if self._checkpoint is not None:
             self._checkpoint.unlink(missing_ok=True)
-        sums, small, list_reads = self._totals
-        return RawDay(self._plan, sums, small, list_reads)
+        return RawDay(self._plan, *self._totals)
 
     def _count_part(self, part: int) -> None:
         start = part * self._part
@@ -136,20 +139,27 @@ class _Count:
     def _add(self, start: int, stop: int) -> None:
         """Count some users with arrays of this thread's own, and add those to the totals."""
         if not hasattr(self._local, "arrays"):
-            sums, small, lists = self._sizes
-            self._local.arrays = np.zeros(sums, np.int64), np.zeros(small, np.uint32), np.zeros(lists, np.int64)
-        mine: tuple[Sums, Small, Sums] = self._local.arrays
+            of_sums, of_small, celebrities = self._sizes
+            self._local.arrays = [np.zeros(size, np.int64) for size in (of_sums - self._lists, self._lists, celebrities)]
+            self._local.small = np.zeros(of_small - self._lists, np.uint32)
+        sums, packed, list_reads = self._local.arrays
+        small: Small = self._local.small
         people = self._population
         kernels.count_users(
-            people.table, people.at, people.act, self._clock, self._slots, self._plan, start, stop, *mine
+            people.table, people.at, people.act, self._clock, self._slots, self._plan, start, stop, sums, small, packed, list_reads
         )
         widest = kernels.SCALAR_AT + kernels.WIDTH_MAX
         with self._lock:
-            most = max(int(self._totals[0][widest]), int(mine[0][widest]))
-            for place, some in enumerate(cast("tuple[Sums, ...]", mine)):
-                self._totals[place] += some
-                some[:] = 0
-            self._totals[0][widest] = most
+            totals, by_shard, reads = self._totals
+            most = max(int(totals[widest]), int(sums[widest]))
+            totals[: len(sums)] += sums
+            totals[widest] = most
+            totals[len(sums) :] += packed & ((1 << kernels.PAGES_SHIFT) - 1)
+            by_shard[: len(small)] += small
+            by_shard[len(small) :] += packed >> kernels.PAGES_SHIFT
+            reads += list_reads
+        for mine in (sums, small, packed, list_reads):
+            mine[:] = 0
 
     def _save(self) -> None:
         if self._checkpoint is None:
@@ -170,7 +180,7 @@ class _Count:
         with np.load(self._checkpoint) as saved:
             if str(saved["signature"]) == self._signature:
                 self._done = saved["done"]
-                self._totals = [saved["sums"], saved["small"], saved["list_reads"]]
+                self._totals = [saved[name] for name in ("sums", "small", "list_reads")]
 
 
 def plan_of(population: Population, rule: DayRule) -> Plan:

@@ -208,11 +208,12 @@ class _Alone:
     def _sums(self, i: int) -> RawDay:
         people, plan = self._population, self._plan
         at = people.at
-        sums = np.zeros(kernels.LISTED_AT + plan.mysql * MINUTES, np.int64)
-        small = np.zeros((plan.redis + plan.kafka + plan.mysql) * MINUTES, np.uint32)
-        lists = np.zeros(at.heads.rows * at.layers * at.provinces, np.int64)
-        kernels.count_users(people.table, at, people.act, self._clock, self._slots, plan, i, i + 1, sums, small, lists)
-        return RawDay(plan, sums, small.astype(np.int64), lists)
+        sums, small = np.zeros(kernels.SUMS, np.int64), np.zeros((plan.redis + plan.kafka) * MINUTES, np.uint32)
+        packed = np.zeros(plan.mysql * MINUTES, np.int64)
+        read = np.zeros(at.heads.rows * at.layers * at.provinces, np.int64)
+        kernels.count_users(people.table, at, people.act, self._clock, self._slots, plan, i, i + 1, sums, small, packed, read)
+        listed, pages = packed & ((1 << kernels.PAGES_SHIFT) - 1), packed >> kernels.PAGES_SHIFT
+        return RawDay(plan, np.concatenate((sums, listed)), np.concatenate((small, pages)), read)
 
 
 def drawn_against_exact(population: Population) -> Iterator[Total]:
