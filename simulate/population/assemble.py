@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ...core.errors import Invalid
 from ..compiled import njit
 from .celebrities import mid_sizes, pack_giants
 from .hashing import Ids, Table, below, hash32_array, load, salt_of
@@ -17,7 +18,7 @@ from .shape import Plan, Shape
 from .tables import Heads, Layout, Mutual, Ring, Sheet, Tier, fold_of, id_division, owners_of, turn_of, units_of
 
 Counts = NDArray[np.int64]
-REDRAWS = 20_000  # of one layer's key, before giving up
+REDRAWS = 50_000  # of one layer's key, before giving up
 
 
 def assemble(plan: Plan, seed: int) -> tuple[Table, Layout]:
@@ -43,7 +44,10 @@ def assemble(plan: Plan, seed: int) -> tuple[Table, Layout]:
     for tier, stars in ((at.giants, True), (at.mids, False)):
         first, members = members_of(table, at, tier.layers, giants=stars)
         if redraw(table, at, tier, members, first, salt_of(seed, 900 + stars)) < 0:
-            raise ArithmeticError("a layer of celebrities leads one of them to himself under every key that was tried")
+            raise Invalid(
+                "users: celebrities of this small population follow so many of each other that one always follows himself",
+                field="users", meaning="allowed: more users, or a mean_following and reciprocity nearer to their defaults",
+            )
     table.flags.writeable = False
     return table, at
 
