@@ -30,6 +30,9 @@ from .queues.model import Delay, Effect, Refused, Served, TimedOut
 REQUEST: contextvars.ContextVar[int] = contextvars.ContextVar("request", default=0)
 """The number of the request that a task serves: with the number of the call it keys every draw."""
 
+REBUILDING: contextvars.ContextVar[bool] = contextvars.ContextVar("rebuilding", default=False)
+"""Whether this task has begun a row that it has not yet filled: author lists are then read for that."""
+
 Answered = Mapping[str, Any]
 _TOP = 1 << 64
 
@@ -127,7 +130,11 @@ class _ModelledPort:
             bound = signature.bind(*args, **kwargs)
             bound.apply_defaults()
             place = _Place(verb, key_of(self._queues.seed, REQUEST.get(), next(self._calls)), KEYS[verb](bound.arguments))
-            return await act(place, bound.arguments, lambda: asked(*args, **kwargs))
+            asked_for = {**bound.arguments, "rebuilding": REBUILDING.get()}
+            answer = await act(place, asked_for, lambda: asked(*args, **kwargs))
+            if method in {"begin", "replace"}:
+                REBUILDING.set(method == "begin")
+            return answer
 
         setattr(self, method, call)
         return call
