@@ -118,11 +118,9 @@ class Caches:
 
     async def tweets(self, ids: Sequence[int]) -> list[Tweet | None]:
         """Tweets, tombstones included."""
-        young = self.tweet_cache.young
-        found: list[Tweet | None] = [young.get(tweet_id) for tweet_id in ids]
-        missing = [at for at, tweet in enumerate(found) if tweet is None]
-        if missing:
-            await self._fill_tweets(ids, found, missing)
+        found = self.tweet_cache.get_all(ids)
+        if not all(found):
+            await self._fill_tweets(ids, found)
         return found
 
     async def tweet(self, tweet_id: int) -> Tweet | None:
@@ -131,8 +129,9 @@ class Caches:
 
     async def users(self, ids: Sequence[int]) -> list[User | None]:
         """Accounts of any status."""
-        get = self.user_cache.get
-        found: list[User | None] = [get(user_id) for user_id in ids]
+        found = self.user_cache.get_all(ids)
+        if all(found):
+            return found
         missing = list({user_id: None for user_id, user in zip(ids, found, strict=True) if user is None and user_id > 0})
         if missing:
             moment = self.moment
@@ -151,17 +150,15 @@ class Caches:
 
     async def counts(self, ids: Sequence[int]) -> list[TweetCounts]:
         """Counts of originals; zeros for unknown ids."""
-        get = self.count_cache.get
-        found = [get(tweet_id) for tweet_id in ids]
+        found = self.count_cache.get_all(ids)
+        if all(found):
+            return found  # type: ignore[return-value]  # whole
         missing = list({tweet_id: None for tweet_id, counts in zip(ids, found, strict=True) if counts is None})
-        loaded: dict[int, TweetCounts] = {}
-        if missing:
-            moment = self.moment
-            self.loads += 1
-            loaded = dict(zip(missing, await self._stores.engagement.counts(missing), strict=True))
-            if moment == self.moment:
-                for tweet_id, counts in loaded.items():
-                    self.count_cache[tweet_id] = counts
+        moment = self.moment
+        self.loads += 1
+        loaded = dict(zip(missing, await self._stores.engagement.counts(missing), strict=True))
+        if moment == self.moment:
+            self.count_cache.update(loaded)
         return [loaded[tweet_id] if counts is None else counts for tweet_id, counts in zip(ids, found, strict=True)]
 
     async def viewer(self, user_id: int) -> Viewer:
@@ -215,6 +212,20 @@ class Caches:
         """Remember a tweet that the caller has just read or made durable."""
         self.tweet_cache[tweet.tweet_id] = tweet
         self.keep_facts(tweet)
+
+    def _keep_tweets(self, tweets: Mapping[int, Tweet]) -> None:
+        """`keep_tweet` for many: a third of the time."""
+        self.tweet_cache.update(tweets)
+        if len(self.facts) + len(tweets) > self._limits.cached_tweets_max:
+            self.facts.clear()
+            self.specials.clear()
+        facts, plain, same = self.facts, self.plain, self._ids.setdefault
+        for tweet_id, tweet in tweets.items():
+            author = tweet.author_id
+            if author in plain and not (tweet.deleted or tweet.retweet_of or tweet.reply_to):
+                facts[tweet_id] = same(author, author)
+            else:
+                self.keep_facts(tweet)
 
     def keep_facts(self, tweet: Tweet) -> None:
         """Note what the quick way of reading needs, once its author is known."""
@@ -290,27 +301,17 @@ class Caches:
         (self.odd.discard if plain else self.plain.discard)(user.user_id)
         (self.plain.add if plain else self.odd.add)(user.user_id)
 
-    async def _fill_tweets(self, ids: Sequence[int], found: list[Tweet | None], missing: list[int]) -> None:
-        """Complete `found` at the places `missing`, from the older generation or the store."""
-        get = self.tweet_cache.get
-        wanted: dict[int, None] = {}
-        for at in missing:
-            tweet_id = ids[at]
-            tweet = found[at] = get(tweet_id)
-            if tweet is None and tweet_id > 0:
-                wanted[tweet_id] = None
-        if not wanted:
+    async def _fill_tweets(self, ids: Sequence[int], found: list[Tweet | None]) -> None:
+        """Complete `found` from the store."""
+        asked = list({tweet_id: None for tweet_id, tweet in zip(ids, found, strict=True) if tweet is None and tweet_id > 0})
+        if not asked:
             return
-        moment, asked = self.moment, list(wanted)
+        moment = self.moment
         self.loads += 1
         loaded = dict(zip(asked, await self._stores.tweets.get(asked), strict=True))
         if moment == self.moment:
-            for tweet in loaded.values():
-                if tweet is not None:
-                    self.keep_tweet(tweet)
-        for at in missing:
-            if found[at] is None:
-                found[at] = loaded.get(ids[at])
+            self._keep_tweets({tweet_id: tweet for tweet_id, tweet in loaded.items() if tweet is not None})
+        found[:] = [loaded.get(tweet_id) if tweet is None else tweet for tweet_id, tweet in zip(ids, found, strict=True)]
 
 
 def is_simple(tweet: Tweet) -> bool:

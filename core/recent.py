@@ -7,6 +7,7 @@ the old one and the former old one is dropped. A hit in the young generation cos
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -30,6 +31,14 @@ class Recent(Generic[K, V]):
                 self[key] = found
         return found
 
+    def get_all(self, keys: Sequence[K]) -> list[V | None]:
+        """`get` for many, of elements that are all true."""
+        found: list[V | None] = list(map(self.young.get, keys))
+        if self._old and not all(found):
+            get = self.get
+            found = [get(key) if one is None else one for key, one in zip(keys, found, strict=True)]
+        return found
+
     def peek(self, key: K) -> V | None:
         """Return the element and leave its age alone."""
         found = self.young.get(key)
@@ -39,6 +48,14 @@ class Recent(Generic[K, V]):
         if len(self.young) >= self._half and key not in self.young:
             self._old, self.young = self.young, {}
         self.young[key] = value
+
+    def update(self, items: Mapping[K, V]) -> None:
+        """Put in many."""
+        if len(self.young) + len(items) <= self._half:
+            self.young.update(items)
+            return
+        for key, value in items.items():
+            self[key] = value
 
     def drop(self, key: K) -> V | None:
         """Forget one; returns what it was."""

@@ -19,8 +19,9 @@ from ..recent import Recent
 from ..service import Twit
 from ..shown import TweetView, Unavailable
 from ..visibility import Viewer, sees_tweet
-from .encode import chain, encoded, flagged_in, spliced
+from .encode import AuthorOut, author_out, chain, encoded, flagged_in, plain_encoded
 from .kept import Generation, Plain, Quoting, Standing, add
+from .marks import has_marks, mark
 
 RECOUNT_US = 1_000_000
 UNRESOLVED_MAX = 10_000  # made or deleted tweets whose parents are still to be looked up; beyond it all is forgotten
@@ -43,12 +44,13 @@ class Fragments:
         self._turn = 0  # rises when a generation goes: what is in none is no longer told that it became untrue
         self._drops = 0  # fragments that became untrue
         self._pages: Recent[int, Standing] = Recent(twit.limits.cached_viewers_max)
+        self._authors: dict[int, AuthorOut] = {}  # how people are shown
         self._fills: list[set[int]] = []  # what was dropped while each fill was under way: ids, authors negative, 0: all
         self._unresolved: list[int] = []
         self._recounts: deque[tuple[int, int]] = deque()  # (due us, tweet), in order of time
         self._moved: dict[int, bool] = {}  # tweets encoded again less than a second ago -> whether counts moved since
         self.encoded = 0
-        self._caches.subscribe(self.followed, self.clear)
+        self._caches.subscribe(self.followed, self.reset)
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
@@ -73,10 +75,10 @@ class Fragments:
             await self._complete(viewer_id, tweets, parts, quoting)
         if viewer_id:
             viewer = await self._caches.viewer(viewer_id)
-            if _has_marks(viewer):
+            if has_marks(viewer):
                 if ids:
                     return await self.page(viewer_id, await self._read(ids))
-                await self._flag(viewer, tweets, parts, quoting)
+                await mark(self._twit.stores, viewer, tweets, parts, quoting)
             elif ids:
                 self._pages[viewer_id] = Standing(ids, turn, found, parts.copy(), drops)  # type: ignore[arg-type]  # it is whole
         return parts if whole else [part for part in parts if part is not None]  # type: ignore[return-value]
@@ -84,7 +86,7 @@ class Fragments:
     def standing(self, viewer_id: int, ids: Sequence[int]) -> list[bytes] | None:
         """`page` at once, for the very list of ids of last time, where every fragment of then still holds; else `None`."""
         page, viewer = self._pages.get(viewer_id), self._caches.viewer_cache.peek(viewer_id)
-        if page is None or page.ids is not ids or page.turn != self._turn or viewer is None or _has_marks(viewer) or self._unresolved:
+        if page is None or page.ids is not ids or page.turn != self._turn or viewer is None or has_marks(viewer) or self._unresolved:
             return None
         if self._recounts:
             self._recount()
@@ -113,11 +115,17 @@ class Fragments:
             for fill in self._fills:
                 fill.add(-event.key)
             self._drops += 1
+            self._authors.pop(event.key, None)
             for generation in (self._young, self._old):
                 generation.drop_all(generation.by_author.pop(event.key, ()))
 
-    def clear(self) -> None:
+    def reset(self) -> None:
         """Forget everything: events may have been missed."""
+        self._authors.clear()
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all tweets."""
         for fill in self._fills:
             fill.add(0)
         self._young, self._old = Generation(), Generation()
@@ -188,7 +196,7 @@ class Fragments:
             self.encoded += 1
             if view.retweet_of is None and view.quote is None:
                 body = parts[at] = encoded(view, flags=False)
-                self._keep_plain(view, body, dropped)
+                self._keep_plain(view.tweet.tweet_id, view.author.user_id, body, dropped)
                 continue
             links = chain(view)
             body = parts[at] = encoded(view, flags=False)
@@ -201,28 +209,44 @@ class Fragments:
         self, tweets: Sequence[Tweet], parts: list[bytes | None], missing: list[int], dropped: set[int]
     ) -> list[int]:
         """Encode those that show no other tweet, of authors who hide from nobody; returns the places that are left."""
-        authors, plain = self._caches.user_cache, self._caches.plain
-        simple: list[int] = []
+        plain, authors = self._caches.plain, self._authors
         left: list[int] = []
+        simple: list[tuple[int, Tweet, AuthorOut]] = []
         for at in missing:
             tweet = tweets[at]
-            other = tweet.retweet_of or tweet.quote_of or tweet.deleted or tweet.author_id not in plain
-            (left if other else simple).append(at)
-        counts = await self._caches.counts([tweets[at].tweet_id for at in simple]) if simple else []
-        for at, count in zip(simple, counts, strict=True):
-            tweet = tweets[at]
-            tweet_id, author_id = tweet.tweet_id, tweet.author_id
-            author = authors.young.get(author_id) or authors.peek(author_id)
-            if author is None or author_id not in plain:
+            author_id = tweet.author_id
+            other = tweet.retweet_of or tweet.quote_of or tweet.deleted or author_id not in plain
+            author = None if other else authors.get(author_id) or self._author(author_id)
+            if author is None:
                 left.append(at)
-                continue
-            body = parts[at] = encoded(TweetView(tweet=tweet, author=author, counts=count), flags=False)
-            if not dropped or dropped.isdisjoint((0, tweet_id, -author_id)):
+            else:
+                simple.append((at, tweet, author))
+        if not simple:
+            return left
+        counts = await self._caches.counts([tweet.tweet_id for _, tweet, _ in simple])
+        if dropped and not dropped.isdisjoint((0, *(one for _, tweet, _ in simple for one in (tweet.tweet_id, -tweet.author_id)))):
+            return missing  # something of this moved meanwhile: the long way asks again
+        room = 0
+        for (at, tweet, _), body in zip(simple, plain_encoded(simple, counts), strict=True):
+            if not room:
                 generation = self._room()
-                generation.plain[tweet_id] = Plain(body)
-                add(generation.by_author, author_id, tweet_id)
+                room = self._half - len(generation)
+            room -= 1
+            parts[at] = body
+            generation.plain[tweet.tweet_id] = Plain(body)
+            add(generation.by_author, tweet.author_id, tweet.tweet_id)
         self.encoded += len(simple)
         return left
+
+    def _author(self, author_id: int) -> AuthorOut | None:
+        """How a person is shown, kept until an event moves it; `None` where the caches do not know."""
+        author = self._caches.user_cache.peek(author_id)
+        if author is None:
+            return None
+        if len(self._authors) >= self._twit.limits.cached_users_max:
+            self._authors.clear()
+        shown = self._authors[author_id] = author_out(author)
+        return shown
 
     def _found(
         self, viewer: Viewer, tweet: Tweet, at: int, parts: list[bytes | None], quoting: dict[int, tuple[int, ...]]
@@ -249,9 +273,8 @@ class Fragments:
         parts[at], quoting[at] = kept.body, kept.subjects
         return True
 
-    def _keep_plain(self, view: TweetView, body: bytes, dropped: set[int]) -> None:
+    def _keep_plain(self, tweet_id: int, author: int, body: bytes, dropped: set[int]) -> None:
         """Keep a tweet that shows no other, unless it was dropped while it was read."""
-        tweet_id, author = view.tweet.tweet_id, view.author.user_id
         if not dropped or dropped.isdisjoint((0, tweet_id, -author)):
             generation = self._room()
             generation.plain[tweet_id] = Plain(body)
@@ -278,43 +301,3 @@ class Fragments:
             self._old, self._young = self._young, Generation()
             self._turn += 1
         return self._young
-
-    # the viewer's flags
-    async def _flag(
-        self, viewer: Viewer, tweets: Sequence[Tweet], parts: list[bytes | None], quoting: dict[int, tuple[int, ...]]
-    ) -> None:
-        subjects = [tweet.retweet_of or tweet.tweet_id for tweet in tweets]
-        liked, retweeted = viewer.liked, viewer.retweeted
-        asked = [*subjects, *(subject for chained in quoting.values() for subject in chained)] if quoting else subjects
-        if not viewer.liked_whole:
-            liked = liked | await self._liked(viewer, asked)
-        if viewer.retweeted_from:
-            retweeted = retweeted | await self._retweeted(viewer, asked)
-        if liked.isdisjoint(asked) and retweeted.isdisjoint(asked):
-            return
-        for at, subject in enumerate(subjects):
-            part = parts[at]
-            if part is None:
-                continue
-            if at in quoting:
-                parts[at] = spliced(part, quoting[at], liked, retweeted)
-            elif subject in liked or subject in retweeted:
-                parts[at] = spliced(part, (subject, subject) if tweets[at].retweet_of else (subject,), liked, retweeted)
-
-    async def _liked(self, viewer: Viewer, subjects: Sequence[int]) -> set[int]:
-        """Those of `subjects` that he likes longer ago than the caches remember."""
-        unknown = list({subject: None for subject in subjects if subject not in viewer.liked})
-        likes = await self._twit.stores.engagement.liked(viewer.user_id, unknown) if unknown else []
-        return {subject for subject, one in zip(unknown, likes, strict=True) if one}
-
-    async def _retweeted(self, viewer: Viewer, subjects: Sequence[int]) -> set[int]:
-        """The same of his retweets: only of originals older than the oldest remembered."""
-        known, since = viewer.retweeted, viewer.retweeted_from
-        unknown = list({subject: None for subject in subjects if subject < since and subject not in known})
-        ids = await self._twit.stores.tweets.retweet_ids(viewer.user_id, unknown) if unknown else []
-        return {subject for subject, one in zip(unknown, ids, strict=True) if one}
-
-
-def _has_marks(viewer: Viewer) -> bool:
-    """Whether he may like or have retweeted something of a page."""
-    return bool(viewer.liked or viewer.retweeted or viewer.retweeted_from or not viewer.liked_whole)

@@ -96,8 +96,7 @@ class SqliteTweets:
         else:
             places, ids = in_list(tweet_ids)
             rows = self._db.rows(f"{_AMONG} {places}", ids)
-        found = {row[0]: row for row in rows}
-        return [_tweet(found[tweet_id]) if tweet_id in found else None for tweet_id in tweet_ids]
+        return list(map({row[0]: _tweet(row) for row in rows}.get, tweet_ids))
 
     async def delete(self, tweet_ids: Sequence[int], events: Sequence[Sequence[Event]]) -> list[bool]:
         if not tweet_ids:
@@ -246,6 +245,8 @@ def _row(tweet: Tweet) -> tuple[Any, ...]:
 def _tweet(row: Any) -> Tweet:
     (tweet_id, author_id, text, created_ms, reply_to, reply_to_author, conversation_id,
      retweet_of, retweet_of_author, quote_of, quote_of_author, entities, deleted) = row
+    if not (reply_to or retweet_of or quote_of or entities or deleted):  # most: what is not said costs nothing
+        return Tweet(tweet_id=tweet_id, author_id=author_id, text=text, created_ms=created_ms, conversation_id=conversation_id)
     hashtags, mentions, mention_names, urls, media = _decode(entities) if entities else ((), (), (), (), ())
     return Tweet(
         tweet_id=tweet_id, author_id=author_id, text=text, created_ms=created_ms, reply_to=reply_to,
