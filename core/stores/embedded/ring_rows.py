@@ -45,6 +45,7 @@ class Rows:
         self.places = file.places
         heads = file.heads.words[PAGE_WORDS:]
         self.heads = heads
+        self.words, self.ring_words = heads.data, file.ring.words.data  # single words: a numpy scalar costs more than what it stands for
         # columns are views shifted by a word, indexed by `row * 8`: contiguous, so that `take` does not copy
         self.seen, self.end, self.top, self.floor = heads[SEEN:], heads[END:], heads[TOP:], heads[FLOOR:]
         self.epoch, self.owner, self.building, self.late = heads[EPOCH:], heads[OWNER:], heads[BUILDING:], heads[LATE:]
@@ -53,6 +54,17 @@ class Rows:
         self.ids = file.ring.words[0::2]
 
     # ---- putting entries in
+
+    def append(self, row: int, tweet: int, ref: int) -> bool:
+        """`push` of one entry into one row, word by word; false, with nothing done, where it is not the newest there."""
+        words, head = self.words, row << 3
+        if words[head + TOP] >= tweet:
+            return False
+        end = words[head + END]
+        place = (row * self.places + end % self.places) << 1
+        self.ring_words[place], self.ring_words[place + 1] = tweet, ref
+        words[head + TOP], words[head + END] = tweet, end + 1
+        return True
 
     def push(self, rows: Ids, pair: Entries) -> Outcomes:
         """Put one entry (shape (1, 2)) into every row; `Push.STORED`, `DUPLICATE` or `OLDER_THAN_TAIL` for each."""
@@ -64,7 +76,7 @@ class Rows:
         outcomes = np.zeros(len(rows), np.uint8)
         self._append(rows[ordered], at[ordered], pair.view(np.complex128)[0], pair[0, 0])
         late = np.flatnonzero(~ordered)
-        outcomes[late] = self._insert(rows[late], pair)
+        outcomes[late] = self._insert(rows[late], np.broadcast_to(pair, (len(late), 2)))
         return outcomes
 
     def push_many(self, rows: Ids, entries: Entries) -> Outcomes:
@@ -94,9 +106,10 @@ class Rows:
         there = late[self._depths(rows[late], self.end.take(at[late]), ids[late])[1]]
         outcomes[there[ids[there] >= self.floor.take(at[there])]] = Push.DUPLICATE
         late = late[outcomes[late] != Push.DUPLICATE]
-        for entry in np.unique(which[late]).tolist():
-            some = late[which[late] == entry]
-            outcomes[some] = self.push(rows[some], entries[entry : entry + 1])
+        while len(late):  # those that are the first left for their rows, in each round
+            some = late[np.unique(rows[late], return_index=True)[1]] if len(late) > 1 else late
+            outcomes[some] = self._insert(rows[some], entries.take(which[some], axis=0))
+            late = late[~np.isin(late, some, assume_unique=True)] if len(some) < len(late) else late[:0]
         return outcomes
 
     def _append_each(self, rows: Ids, at: Ids, entries: Entries, which: Ids) -> None:
@@ -124,23 +137,24 @@ class Rows:
         end += 1
         self.end[at] = end
 
-    def _insert(self, rows: Ids, pair: Entries) -> Outcomes:
-        """Put an entry where it belongs, not at the end: rows where it belongs near the end all at once, others one by one."""
-        tweet = int(pair[0, 0])
-        at = rows << 3
-        newer, there, deep = self._depths(rows, self.end.take(at), np.full(len(rows), tweet))
+    def _insert(self, rows: Ids, entries: Entries) -> Outcomes:
+        """Put an entry into each of different rows where it belongs, perhaps not at the end: where that is near the end in all rows at
+        once, in others one by one."""
+        at, tweets = rows << 3, entries[:, 0]
+        newer, there, deep = self._depths(rows, self.end.take(at), tweets)
         outcomes = np.zeros(len(rows), np.uint8)
-        below = tweet < self.floor.take(at)
-        below[deep] = tweet < self.lowest(rows[deep])
+        below = tweets < self.floor.take(at)
+        if len(deep):
+            below[deep] = tweets[deep] < self.lowest(rows[deep])
         outcomes[there] = Push.DUPLICATE
         outcomes[below] = Push.OLDER_THAN_TAIL
         self.late[at[below]] += 1
         for index in deep[~below[deep]].tolist():
-            outcomes[index] = self._insert_one(int(rows[index]), pair)
+            outcomes[index] = self._insert_one(int(rows[index]), entries[index : index + 1])
         below[deep] = below[there] = True
         store = ~below
         if store.any():
-            self._shift_in(rows[store], newer[store], pair)
+            self._shift_in(rows[store], newer[store], entries[store])
         return outcomes
 
     def _depths(self, rows: Ids, end: Ids, tweets: Ids) -> tuple[Ids, Ids, Ids]:
@@ -164,8 +178,8 @@ class Rows:
                 break
         return newer, np.concatenate(there), np.concatenate([*deep, left])
 
-    def _shift_in(self, rows: Ids, newer: Ids, pair: Entries) -> None:
-        """Move each row's `newer` newest entries up a place and put this one below them."""
+    def _shift_in(self, rows: Ids, newer: Ids, entries: Entries) -> None:
+        """Move each row's `newer` newest entries up a place and put its one of `entries` below them."""
         at, base = rows << 3, rows * self.places
         end, seen = self.end.take(at), self.seen.take(at)
         self.seen[at] = BUSY
@@ -174,7 +188,7 @@ class Rows:
             moves = moving >= back
             moving, first, last = moving[moves], first[moves], last[moves]
             self.pairs[first + (last - back + 1) % self.places] = self.pairs[first + (last - back) % self.places]
-        self.pairs[base + (end - newer) % self.places] = pair.view(np.complex128)[0]
+        self.pairs[base + (end - newer) % self.places] = np.ascontiguousarray(entries).view(np.complex128)[:, 0]
         end += 1
         self.late[at] = end << REFUSED_BITS | self.late.take(at) & REFUSED_MASK
         self.end[at] = end
