@@ -326,7 +326,7 @@ def _deliver(facts: Facts, tweet: Tweet, rule: Limits, tally: Tally) -> None:
         _push(tally, followers + 1)
     else:
         _push(tally, 1)
-        memory.tweets((tweet.tweet_id,))
+        tally.add(Kind.HYDRATE, Counts(1, 1, sizes.tweet_bytes(tweet)))
         for start in range(0, followers, batch):
             readers = min(batch, followers - start)
             _followers_page(tally, readers)
