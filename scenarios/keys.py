@@ -75,7 +75,11 @@ KEYS: dict[str, Key] = {
     "rule.layout": Key(one_of(*LAYOUTS), "encoding of a cached timeline"),
     "rule.delivery": Key(one_of(*Delivery), "how the tweet of an event's author travels"),
     "rule.single_flight": Key(flag, "one rebuild of a timeline at a time"),
-    "rule.jitter": _rule(seconds_of, "over which those who wait spread", 0, 600),
+    "rule.jitter": _rule(seconds_of, "over which clients that all come back at once spread themselves", 0, 600),
+    "rule.retry_share": _rule(count_of, "of calls refused or timed out, that are tried again", 0, 1),
+    "rule.retry_attempts": _rule(count_of, "tries of one call; 0: without end", 0, 100),
+    "rule.retry_budget": _rule(count_of, "tries again that a first attempt allows", 0, 1e9),
+    "rule.shed_wait": _rule(seconds_of, "a longer wait is refused at the door", 0.001, 600),
     "fleet.file": Key(text, "fleet by name, or a file"),
     "growth.per_year": Key(count_of, "everything grows by this factor a year", 0.1, 100),
     "growth.horizon": Key(seconds_of, "how far ahead", 0, 20 * 31_536_000),
@@ -96,13 +100,14 @@ AMOUNTS: dict[Happening, dict[str, Key]] = {
         "followers": Key(count_of, "of the account that posts", 1, 2_000_000_000),
         "open_share": Key(count_of, "of its followers seen this week, who open the app on the notice", 0, 1),
         "open_half": Key(seconds_of, "half of them within this", 1, 86_400),
+        "react_half": Key(seconds_of, "half of the reactions of those who open within this", 1, 86_400),
         "like_share": Key(count_of, "of those who open", 0, 1),
         "retweet_share": Key(count_of, "of those who open", 0, 1),
         "reply_share": Key(count_of, "of those who open", 0, 1),
     },
     Happening.REFRESH: {
         "share": Key(count_of, "of those seen today, who come back", 0, 1),
-        "within": Key(seconds_of, "over this time", 0.1, 86_400),
+        "within": Key(seconds_of, "over this time, if their clients do not spread themselves further", 0.1, 86_400),
         "cold": Key(count_of, "share of the cached timelines that are gone", 0, 1),
     },
     Happening.NODE_LOSS: {
@@ -117,9 +122,9 @@ AMOUNTS: dict[Happening, dict[str, Key]] = {
 }
 DEFAULTS: dict[Happening, dict[str, object]] = {
     Happening.POST: {
-        "followers": 1e6, "open_share": 0.03, "open_half": 60, "like_share": 0.1, "retweet_share": 0.01, "reply_share": 0.005,
+        "followers": 1e6, "open_share": 0.03, "open_half": 60, "react_half": 960, "like_share": 0.1, "retweet_share": 0.01, "reply_share": 0.005,
     },
-    Happening.REFRESH: {"share": 0.3, "within": 60, "cold": 0.0},
+    Happening.REFRESH: {"share": 0.3, "within": 1, "cold": 0.0},
     Happening.NODE_LOSS: {"nodes": 1, "failover": 15, "kept": 0.0},
     Happening.SURGE: {"factor": 2, "lasts": 3_600},
 }  # fmt: skip

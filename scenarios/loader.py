@@ -19,8 +19,9 @@ from .keys import AMOUNTS, DEFAULTS, KEYS, METRICS, TIERS, Key, one_of
 
 HERE = Path(__file__).parent
 INTERVAL = ("value", "low", "high", "source", "date")
-RENAMED = {"lists_ttl": "lists_ttl_s", "jitter": "jitter_s"}
+RENAMED = {"lists_ttl": "lists_ttl_s", "jitter": "jitter_s", "shed_wait": "shed_wait_s"}
 Settings = dict[str, Setting]
+NOBODY = Amount(0, 0, 0)
 
 
 def names() -> list[str]:
@@ -84,6 +85,10 @@ def _scenario(name: str, settings: Settings) -> Scenario:
         if event.at_s >= made.duration_s:
             where = settings.get(f"events.{event.name}.at", Setting(0, "events"))
             _refuse(where, f"events.{event.name}.at", f"it happens {event.at_s:g} s in; the run plays {made.duration_s:g} s")
+        if event.amounts.get("followers", NOBODY).value > made.users:
+            key = f"events.{event.name}.followers"
+            where = settings.get(key) or settings.get(f"{key}.value") or Setting(0, "built-in")
+            _refuse(where, key, f"{event['followers']:,.0f} are more than the {made.users:,} accounts there are")
     return made
 
 
@@ -97,7 +102,8 @@ FIELDS: dict[str, tuple[str, Any]] = {
 
 def _rule(plain: Mapping[str, Any]) -> Rule:
     given = {key.removeprefix("rule."): value for key, value in plain.items() if key.startswith("rule.")}
-    kinds = {"lists": Lists, "delivery": Delivery, "layout": str, "single_flight": bool, "lists_ttl": float, "jitter": float, "inactive_after_days": float}
+    words = {"lists": Lists, "delivery": Delivery, "layout": str, "single_flight": bool}
+    kinds = words | dict.fromkeys(("lists_ttl", "jitter", "inactive_after_days", "retry_share", "retry_budget", "shed_wait"), float)
     return Rule(**{RENAMED.get(name, name): kinds.get(name, int)(value) for name, value in given.items()})
 
 

@@ -74,7 +74,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
-    """Operations a second, of a window and a region ("all": all of them)."""
+    """Operations a second, of a window and a region ("all": all of them). From `offered` on: calls of all tiers, copies too."""
 
     t: str
     region: str
@@ -128,6 +128,7 @@ class TierState(msgspec.Struct, frozen=True, kw_only=True):
     cold_users: Number
     stall_budget_s_day: Number
     status: str
+    stalls_s_day: Number = None  # what they amount to
 
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True):
@@ -240,6 +241,66 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True):
     redis_rho_peak: Number
 
 
+class CoreKind(msgspec.Struct, frozen=True, kw_only=True):
+    """Calls of one kind that a page of the sampled core makes, as shards see calls, and what the run's loads say of it."""
+
+    kind: str
+    calls: Number
+    elements: Number
+    loads_calls: Number
+
+
+class CoreSample(msgspec.Struct, frozen=True, kw_only=True):
+    """One gateway process of the real core, played through the queues' delays. Its latencies stand among `latency`, those of
+    `estimate: core`; beside them, of cohort "warm, same seconds", what the queues' own sample says of those seconds.
+
+    `rate_x`: how many processes' requests it was given; `hits`: of the distinct things that pages looked up, the share that the
+    process had; `hits_early` of the first half of the pages; `failed`: by reason; `saw`: of those who came for the event's tweet,
+    the share that found it on their page."""
+
+    from_s: float
+    seconds: float
+    warmed: int
+    pages: int
+    cold: int
+    called: int
+    rate_per_s: float
+    rate_x: float
+    mean_ms: Number
+    queue_mean_ms: Number
+    hits: dict[str, Number]
+    hits_early: dict[str, Number]
+    process_hit: Number
+    process_hit_assumed: float
+    failed: dict[str, int]
+    saw: Number
+    reactions: int
+    reactions_failed: int
+    kinds: list[CoreKind]
+    why_none: str = ""
+
+
+class Ends(msgspec.Struct, frozen=True, kw_only=True):
+    """When a tier no longer fits: years from the day that is played, and the date; at the middle growth, and at its ends (`low`:
+    growing slowest). Null: not within twenty years."""
+
+    tier: str
+    years: Number
+    date: str | None
+    years_low: Number
+    years_high: Number
+
+
+class Growth(msgspec.Struct, frozen=True, kw_only=True):
+    """People and load of next year over this year's, and which tier of the fleet ends when, the first one first."""
+
+    per_year: float
+    low: float
+    high: float
+    horizon_years: float
+    ends: list[Ends]
+
+
 class Document(msgspec.Struct, frozen=True, kw_only=True):
     """All of it."""
 
@@ -258,6 +319,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     absent: list[str]
     timing: dict[str, float]
     variants: list[Variant] = []
+    growth: Growth | None = None
+    core: CoreSample | None = None
 
 
 def json_schema() -> dict[str, Any]:

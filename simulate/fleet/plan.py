@@ -177,7 +177,7 @@ def _tier_plan(
         tier=tier, choice=best.option.name, nodes_p5=None if unsized else low, nodes_p50=None if unsized else mid,
         nodes_p95=None if unsized else high, nodes=number, have=have or None, binding="unsized: run calibrate" if unsized else binding,
         headroom_x=None if unsized or not have else have / float(ours.need.nodes[0]),
-        lasts_years=None if unsized else _lasts(given if have else planned, tier, have or nodes, counts, growth),
+        lasts_years=None if unsized else lasts(given if have else planned, tier, have or nodes, counts, growth),
         cost_yr=None if unsized else nodes * one_node, runner_up=second.option.name if second and not unsized else None,
         runner_up_cost_yr=None if unsized or second is None else float(np.mean(second.cost)) * nodes / max(float(np.mean(best.need.nodes)), 1),
         regret=None if unsized else float(np.mean(best.cost - least)),
@@ -195,7 +195,7 @@ def _flip(given: Surrogate, best: Priced, second: Priced, inputs: Mapping[str, I
     return next(iter(flips(dearer, inputs, world)), None)
 
 
-def _lasts(surrogate: Surrogate, tier: Tier, nodes: int, counts: Mapping[str, Input], growth: float) -> float | None:
+def lasts(surrogate: Surrogate, tier: Tier, nodes: int, counts: Mapping[str, Input], growth: float) -> float | None:
     """Years until the middle load needs more nodes than these; None where nothing grows, `YEARS_MAX` at most."""
     if growth <= 1:
         return None

@@ -155,12 +155,13 @@ class Population:
 
 
 def open_population(
-    users: int, seed: int = 7, preset: str = "design", overrides: Mapping[str, object] | None = None
+    users: int, seed: int = 7, preset: str = "design", overrides: Mapping[str, object] | None = None, threshold: int | None = None
 ) -> Population:
-    """The people of a world of that size (the graph may round it: `population.graph.users`). Raises `Invalid`."""
+    """The people of a world of that size (the graph may round it: `population.graph.users`). `threshold`: who has more
+    followers is a celebrity, if not as the graph has it. Raises `Invalid`."""
     check_users(users)
     params = load_params(preset, overrides)
-    graph = build_graph(_graph_params(users, params), seed)
+    graph = build_graph(_graph_params(users, params, threshold), seed)
     return populate(graph, params, seed)
 
 
@@ -171,7 +172,7 @@ def populate(graph: Graph, params: Params, seed: int) -> Population:
     return Population(graph=graph, params=params, seed=seed, act=act, calibration=calibration, clock=clock)
 
 
-def _graph_params(users: int, params: Params) -> GraphParams:
+def _graph_params(users: int, params: Params, threshold: int | None) -> GraphParams:
     """A village has the graph's own scaled degrees and head, but for what is given for this run."""
     village = users < VILLAGE
     mean, top = (params.intervals[f"graph.{name}"] for name in ("mean_following", "top_followers"))
@@ -179,7 +180,7 @@ def _graph_params(users: int, params: Params) -> GraphParams:
     head = tuple(max(1, round(one * scale)) for one in DEFAULT_HEAD)
     like_the_graphs_own = abs(scale * DESIGN_USERS / users - 1) < 1e-9
     return GraphParams(
-        users=users, mean_following=None if village and not mean.where.startswith("override") else mean.value,
+        users=users, threshold=threshold, mean_following=None if village and not mean.where.startswith("override") else mean.value,
         head=None if like_the_graphs_own or (village and not top.where.startswith("override")) else head,
         in_region_share=params["graph.in_region_share"], regions=tuple(region.provinces for region in params.regions),
     )  # fmt: skip

@@ -10,17 +10,20 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..day.blocks import DAY_S
 from ..kinds import Kind
 from ..population.calibrate import sample_users
 from ..queues.chance import key_of
 from ..queues.kafka import Consumers, deliver
 from ..queues.model import Floats, Ints
+from ..queues.quantiles import ABOVE_MIN
 from .happenings import pushes
 from .loads import MINUTE_S, Extra
 from .prepare import Prepared
 from .scenario import Delivery, Event, Happening
 
 AROUND_S = (120.0, 600.0)  # tweets so long before and after the post are played
+ENOUGH = 12_000  # tweets of which a p99 is told: it needs 10,000
 AUTHORS = 1 << 16
 POLL_S = 0.5  # assumed: a process that follows the log asks for news this often
 CLASSES = ((0, "up to 100"), (101, "101 to 1,000"), (1_001, "1,001 to 10,000"), (10_001, "above 10,000"))
@@ -45,7 +48,7 @@ class Class(NamedTuple):
 
     name: str
     p50_s: float
-    p99_s: float
+    p99_s: float | None
     most_s: float
     tweets: int
 
@@ -66,17 +69,23 @@ def ways(prepared: Prepared, event: Event) -> list[Way]:
 
 
 def classes(prepared: Prepared, start_s: float = 0.0) -> list[Class]:
-    """Deliveries of an undisturbed stretch, by size of author."""
-    tweets = _around(prepared, start_s + AROUND_S[0])
+    """Deliveries of an undisturbed stretch, by size of author: ten minutes, or as long as it takes to see enough tweets."""
+    enough = ENOUGH * DAY_S / max(1, prepared.day.totals.tweets)
+    tweets = _around(prepared, start_s + AROUND_S[0], min(DAY_S, max(AROUND_S[1], enough)))
     done = deliver(tweets.at_s, tweets.authors, tweets.pushed, _consumers(prepared, ranges=True))
     last = done.last_s + POLL_S
-    found = []
+    found = [_class("all authors", last)] if last.size else []
     for number, (least, name) in enumerate(CLASSES):
         most = CLASSES[number + 1][0] if number + 1 < len(CLASSES) else np.inf
         of = last[(tweets.followers >= least) & (tweets.followers < most)]
         if of.size:
-            found.append(Class(name, float(np.quantile(of, 0.5)), float(np.quantile(of, 0.99)), float(of.max()), int(of.size)))
+            found.append(_class(f"{name} followers", of))
     return found
+
+
+def _class(name: str, last: Floats) -> Class:
+    p99 = float(np.quantile(last, 0.99)) if last.size >= 100 * ABOVE_MIN else None
+    return Class(name, float(np.quantile(last, 0.5)), p99, float(last.max()), int(last.size))
 
 
 def extra_pushes(prepared: Prepared, event: Event) -> dict[int, list[Extra]]:
@@ -111,14 +120,14 @@ def _consumers(prepared: Prepared, *, ranges: bool) -> Consumers:
 
 def _delivery_s(prepared: Prepared) -> float:
     theta = prepared.theta
-    return float(max(theta.element[Kind.PUSH], theta.base[Kind.PUSH] if prepared.fleet.redis.push == "pipeline" else 0.0))
+    return float(theta.element[Kind.PUSH])
 
 
-def _around(prepared: Prepared, at_s: float) -> Tweets:
+def _around(prepared: Prepared, at_s: float, after_s: float = AROUND_S[1]) -> Tweets:
     """The tweets of the minutes around a moment of the run."""
     day, scenario = prepared.day, prepared.scenario
     start = max(0.0, at_s - AROUND_S[0])
-    first, last = int((scenario.start_s + start) // MINUTE_S), int((scenario.start_s + at_s + AROUND_S[1]) // MINUTE_S)
+    first, last = int((scenario.start_s + start) // MINUTE_S), int((scenario.start_s + at_s + after_s) // MINUTE_S)
     chance = np.random.Generator(np.random.PCG64(key_of(scenario.seed, "tweets around", int(at_s))))
     by_minute = [int(day.tweets[:, minute % day.tweets.shape[1]].sum()) for minute in range(first, last)]
     at = np.concatenate([
@@ -154,12 +163,3 @@ def _way(prepared: Prepared, event: Event, tweets: Tweets, delivery: Delivery) -
         name=delivery.value, visible_p99_s=float(visible) + POLL_S, writes=pushed or 1, others_p99_s=float(np.quantile(others, 0.99)) + POLL_S,
         others_before_p99_s=before_p99 + POLL_S, waiting=waiting, busy=done.busy, longest_hold_s=done.longest_hold_s,
     )  # fmt: skip
-
-
-def list_reads_if_pulled(prepared: Prepared) -> float:
-    """List reads a read of home would make if everybody were pulled: his followees."""
-    population = prepared.population
-    some = sample_users(population.graph.users, population.seed, AUTHORS)
-    rates = population.read_rate(some)
-    return float((population.graph.out_degree(some) * rates).sum() / max(rates.sum(), 1e-12))
-

@@ -27,6 +27,7 @@ READ_KINDS = (
     Kind.HOME_IDS, Kind.CELEB_LIST, Kind.HYDRATE, Kind.USERS, Kind.TWEET_COUNTS, Kind.FOLLOWING, Kind.VIEWER, Kind.REQUEST,
     Kind.HYDRATE_MISS,
 )  # fmt: skip
+WRITES_A_REBUILD = 2  # a row is begun, then replaced
 REMEMBERED = frozenset({Kind.HYDRATE, Kind.HYDRATE_MISS, Kind.USERS, Kind.FOLLOWING, Kind.VIEWER})
 
 
@@ -38,11 +39,19 @@ class Extra(NamedTuple):
     elements_a_call: float
 
 
+class Lost(NamedTuple):
+    """Shards whose calls others of the tier do, from a second of the minute on."""
+
+    shards: list[int]
+    since: int
+
+
 class Asked(NamedTuple):
-    """A minute of one tier, ready for its queue, and how many calls and elements of each kind are in it."""
+    """A minute of one tier, ready for its queue: calls and elements of each kind, and how much of the tier each kind takes."""
 
     load: Load
     counts: Mapping[Kind, tuple[int, int]]
+    rho: Mapping[Kind, float]
 
 
 class RunLoads:
@@ -52,7 +61,7 @@ class RunLoads:
 
     def __init__(self, day: DayLoad, tiers: Tiers, theta: Theta, *, process_hit: float, start_s: int, seed: int) -> None:
         self.day, self.tiers, self.process_hit = day, tiers, process_hit
-        self._theta, self._start_s, self._seed = theta, start_s, seed
+        self._theta, self._start_s, self._seed = theta, start_s - start_s % MINUTE_S, seed
         self._minute, self._block = -1, Block(0, 0, {}, {})
 
     def per_read(self, kind: Kind) -> float:
@@ -83,7 +92,7 @@ class RunLoads:
         shards = self.tiers.epoch.shards(TIER_OF[kind])
         return Extra(kind, evenly(calls, shards, key_of(self._seed, key, kind.name)), elements_a_call)
 
-    def at(self, tier: Tier, minute: int, factor: Floats, extras: list[Extra]) -> Asked:
+    def at(self, tier: Tier, minute: int, factor: Floats, extras: list[Extra], lost: Lost | None = None) -> Asked:
         """A tier's part of `minute` since the run's start. `factor` by second: all that people do, times so much."""
         self._go_to(minute)
         kinds = kinds_of(tier)
@@ -100,14 +109,30 @@ class RunLoads:
             elements.append(np.rint(on_replicas(held, copies)).astype(np.int64))
         made, inner = np.stack(calls), np.stack(elements)
         weights = np.array([self.day.element_bytes[kind] for kind in kinds])[:, None]
-        work = mean_work(kinds, made.sum(axis=2), inner, inner * weights, self._theta)
+        work = mean_work(kinds, made.sum(axis=2), inner, inner * weights, self._theta) * self.tiers.slow[tier]
         counts = {kind: (int(made[at].sum()), int(inner[at].sum())) for at, kind in enumerate(kinds)}
-        return Asked(Load(window0=minute * MINUTE_S, window_us=WINDOW_US, calls=made, work_s=work), counts)
+        room = MINUTE_S * self.tiers.servers[tier].servers * made.shape[1]
+        rho = {kind: float((made[at].sum(axis=1) * work[at]).sum()) / room for at, kind in enumerate(kinds)}
+        if lost is not None:
+            made = np.stack([_moved(one, lost, key_of(self._seed, "moved", minute, kind.name)) for one, kind in zip(made, kinds, strict=True)])
+        return Asked(Load(window0=minute * MINUTE_S, window_us=WINDOW_US, calls=made, work_s=work), counts, rho)
 
     def reads_in(self, minute: int) -> int:
         """Reads of this minute of the day, before anything happens."""
-        self._go_to(minute)
-        return int(self.day.reads[:, (self._start_s // MINUTE_S + minute) % self.day.reads.shape[1]].sum())
+        return int(self.day.reads[:, self.minute_of_day(minute)].sum())
+
+    def rebuilds_in(self, minute: int) -> int:
+        """Reads of this minute of the day that find no row, before anything happens: people who come back after a week."""
+        return int(self.day.calls[Kind.REBUILD_WRITE][:, self.minute_of_day(minute)].sum()) // WRITES_A_REBUILD
+
+    def pace(self, minute: int) -> float:
+        """Reads of this minute of the day over those of a mean one."""
+        reads = self.day.reads.sum(axis=0)
+        return float(reads[self.minute_of_day(minute)] / max(float(reads.mean()), 1e-12))
+
+    def minute_of_day(self, minute: int) -> int:
+        """A day that is over begins again."""
+        return (self._start_s // MINUTE_S + minute) % (DAY_S // MINUTE_S)
 
     def _left(self, kind: Kind) -> float:
         return 1 - self.process_hit if kind in REMEMBERED else 1.0
@@ -116,6 +141,16 @@ class RunLoads:
         if minute != self._minute:
             start = (self._start_s + minute * MINUTE_S) % DAY_S
             self._minute, self._block = minute, day_block(self.day, start, start + MINUTE_S)
+
+
+def _moved(calls: Ints, lost: Lost, key: int) -> Ints:
+    """[shard, second] calls with those of lost shards dealt to the others."""
+    moved = calls.copy()
+    others = np.setdiff1d(np.arange(len(calls)), lost.shards)
+    if others.size:
+        moved[others, lost.since :] += evenly(calls[lost.shards, lost.since :].sum(axis=0), others.size, key)
+        moved[lost.shards, lost.since :] = 0
+    return moved
 
 
 def _times(counts: Ints, factor: Floats) -> Ints:

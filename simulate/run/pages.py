@@ -7,10 +7,12 @@ first. Waits come from the shards actually hit at that instant, so steps and pag
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..kinds import TIER_OF, Kind, Tier
 from ..queues.chance import key_of
@@ -20,7 +22,7 @@ from ..queues.pages import Asks, Pages, instants, pages_at
 from ..queues.trace import Trace
 from ..work import Theta
 from .loads import RunLoads
-from .tiers import kinds_of
+from .tiers import kinds_of, replicas
 
 
 class Step(NamedTuple):
@@ -31,13 +33,37 @@ class Step(NamedTuple):
 
 
 class Minute(NamedTuple):
-    """A sample of the pages of a minute: counts by bucket, the exact sum, how many failed, and what each step took on average."""
+    """A sample of the pages of a minute: what each took, at most the deadline, after which it has failed; what each step took
+    on average where it was answered, and the share of pages that it refused."""
 
-    counts: Ints
-    nanoseconds: int
-    pages: int
-    failed: int
+    seconds: Floats
+    failed: NDArray[np.bool_]
     by_step: Mapping[Kind, float]
+    refused: Mapping[Kind, float]
+
+    @property
+    def pages(self) -> int:
+        """How many were looked at."""
+        return len(self.seconds)
+
+    @property
+    def counts(self) -> Ints:
+        """By bucket of time."""
+        return histogram(self.seconds)
+
+    @property
+    def nanoseconds(self) -> int:
+        """The exact sum."""
+        return int(np.rint(self.seconds * 1e9).astype(np.int64).sum())
+
+    def some(self, number: int) -> Minute:
+        """So many of them, spread over the minute."""
+        chosen = np.linspace(0, self.pages - 1, number).astype(np.int64)
+        return self._replace(seconds=self.seconds[chosen], failed=self.failed[chosen])
+
+    def beside(self, other: Minute) -> Minute:
+        """Both together; steps are those of the first."""
+        return self._replace(seconds=np.concatenate([self.seconds, other.seconds]), failed=np.concatenate([self.failed, other.failed]))
 
 
 def warm_steps(loads: RunLoads, width: float) -> list[Step]:
@@ -45,11 +71,12 @@ def warm_steps(loads: RunLoads, width: float) -> list[Step]:
     epoch = loads.tiers.epoch
 
     def fan(kind: Kind) -> int:
-        return max(1, min(round(loads.per_read(kind)), epoch.shards(TIER_OF[kind])))
+        asked = loads.per_read(kind) * replicas(kind, loads.tiers.fleet)  # a quorum is as slow as the slower of its nodes
+        return max(1, min(round(asked), epoch.shards(TIER_OF[kind])))
 
     steps = [Step(Kind.REQUEST, 1), Step(Kind.FOLLOWING, 1), Step(Kind.VIEWER, min(3, epoch.redis)), Step(Kind.HOME_IDS, 1)]
     if loads.per_read(Kind.CELEB_LIST) >= 0.5:
-        steps.append(Step(Kind.CELEB_LIST, max(1, min(round(width), epoch.redis))))
+        steps.append(Step(Kind.CELEB_LIST, _touched(min(width, loads.per_read(Kind.CELEB_LIST)), epoch.redis)))
     steps.append(Step(Kind.HYDRATE, fan(Kind.HYDRATE)))
     if loads.per_read(Kind.HYDRATE_MISS) >= 0.5:
         steps.append(Step(Kind.HYDRATE_MISS, fan(Kind.HYDRATE_MISS)))
@@ -58,27 +85,36 @@ def warm_steps(loads: RunLoads, width: float) -> list[Step]:
 
 def cold_steps(loads: RunLoads, followees: float, width: float) -> list[Step]:
     """A page whose row must be built first."""
-    authors = max(1, min(round(followees), loads.tiers.epoch.cassandra))
-    return [Step(Kind.REBUILD_READ, authors), Step(Kind.REBUILD_WRITE, 1), *warm_steps(loads, width)]
+    asked = followees * replicas(Kind.REBUILD_READ, loads.tiers.fleet)
+    return [Step(Kind.REBUILD_READ, _touched(asked, loads.tiers.epoch.cassandra)), Step(Kind.REBUILD_WRITE, 1), *warm_steps(loads, width)]
+
+
+def _touched(calls: float, shards: int) -> int:
+    """How many of the shards so many calls fall on."""
+    return max(1, round(shards * -math.expm1(calls * math.log1p(-1 / shards)))) if shards > 1 else 1
 
 
 def sampled(
-    traces: Mapping[Tier, Trace], steps: list[Step], theta: Theta, *, pages: int, seed: int, deadline_s: float
-) -> Minute:
-    """Play a sample of pages, spread over the minute, through the traces of all tiers."""
-    gateway = traces[Tier.GATEWAY]
-    at = instants(gateway, pages, seed)
+    traces: Mapping[Tier, Trace], steps: list[Step], theta: Theta, *, pages: int, seed: int, deadline_s: float,
+    within_us: tuple[int, int] | None = None,
+) -> Minute:  # fmt: skip
+    """Play a sample of pages, spread over the minute (or over the part `within_us` of it), through the traces of all tiers."""
+    at = instants(traces[Tier.GATEWAY], pages, seed)
+    if within_us is not None:
+        first, last = within_us
+        at = first + (at - at[0]) * (last - first) // max(1, int(at[-1] - at[0]) + 1)
     total: Floats = np.zeros(pages)
     by_step: dict[Kind, float] = {}
+    refused: dict[Kind, float] = {}
     for number, step in enumerate(steps):
         tier = TIER_OF[step.kind]
         one = _step(traces[tier], step, at, key_of(seed, "step", number))
         took = one.seconds + theta.net_us[tier] * 1e-6
-        by_step[step.kind] = float(np.mean(took[np.isfinite(took)])) if np.isfinite(took).any() else float("inf")
+        answered = np.isfinite(took)
+        by_step[step.kind] = float(np.mean(took[answered])) if answered.any() else deadline_s
+        refused[step.kind] = float(1 - np.mean(answered))
         total = total + took
-    late = total > deadline_s
-    good = total[~late]
-    return Minute(histogram(good), int(np.rint(good * 1e9).astype(np.int64).sum()), pages, int(late.sum()), by_step)
+    return Minute(np.minimum(total, deadline_s), total > deadline_s, by_step, refused)
 
 
 def _step(trace: Trace, step: Step, at: Ints, seed: int) -> Pages:

@@ -51,20 +51,22 @@ class Prepared(NamedTuple):
 
 def prepare(scenario: Scenario, *, workers: int, tell: Told | None = None, work: str = "design", keep: bool = True) -> Prepared:
     """Open the population, count its day, and put the fleet's tiers beside it. Raises `Invalid`."""
-    population = open_population(scenario.users, scenario.seed, scenario.preset, scenario.population)
+    rule = scenario.rule
+    threshold = None if rule.celebrity_followers_min == Limits().celebrity_followers_min else rule.celebrity_followers_min
+    population = open_population(scenario.users, scenario.seed, scenario.preset, scenario.population, threshold)
     works = open_work(work)
     fleet = fleet_of(scenario)
     inputs = inputs_of(population)
     base = middle(inputs, works)
     limits = limits_of(scenario)
-    tiers = tiers_of(Surrogate(fleet, works), inputs, limits)
-    rule = DayRule(
+    tiers = tiers_of(Surrogate(fleet, works), inputs, limits, rule)
+    counted = DayRule(
         mode=Mode(scenario.mode), lists=LISTS[fleet.redis.celebrity_lists],
         lists_ttl_s=fleet.redis.lists_ttl_s, start_ms=NEW_YEAR_MS, limits=limits, epoch=tiers.epoch,
         tweet_cache_hit=float(base["tweet_cache_hit"][0]),
     )  # fmt: skip
     progress = (lambda done, total: tell("users", done, total)) if tell else None
-    day = kept_day(population, rule, threads=workers, progress=progress, keep=keep)
+    day = kept_day(population, counted, threads=workers, progress=progress, keep=keep)
     theta = theta_of(middle_theta(works), fleet)
     loads = RunLoads(
         day, tiers, theta, process_hit=float(base["process_hit"][0]), start_s=round(scenario.start_s), seed=scenario.seed

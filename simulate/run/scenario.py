@@ -73,7 +73,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     layout: str | None = None
     delivery: Delivery = Delivery.HYBRID
     single_flight: bool = True  # one rebuild of a timeline at a time
-    jitter_s: float = 0.05  # those who wait for it, and clients that come back, spread over this
+    jitter_s: float = 60.0  # clients that all come back at once spread themselves over this
+    retry_share: float = 0.1  # of calls refused or timed out, that come back
+    retry_attempts: int = 3  # tries of one call; 0: without end
+    retry_budget: float = 0.2  # retries allowed a first attempt
+    shed_wait_s: float | None = None  # a longer wait is refused at the door; None: as long as a caller waits
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):

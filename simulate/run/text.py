@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..fleet.plan import YEARS_MAX
 from ..fleet.plan_text import closing
 from ..quantities import shown_count, shown_seconds
+from ..queues.quantiles import BATCHES_MIN
 from ..verdict_schema import Document, Slo
 from .scenario import Delivery, Scenario
 
 NAMES = {Delivery.HYBRID: "hybrid", Delivery.PUSH: "push, one worker", Delivery.PUSH_SUBTASKS: "push, subtasks", Delivery.PULL: "pull"}
+
+HEADS = {"change": "CHANGE", "note": " note", "spike": " spike", "hot key": " hot key", "likes": " likes"}
+SILENT = "retries"  # told with the recovery
 
 
 def lines(answer: Document, scenario: Scenario, fleet: str) -> Iterator[str]:
@@ -20,26 +25,36 @@ def lines(answer: Document, scenario: Scenario, fleet: str) -> Iterator[str]:
         amounts = "  ".join(f"{name} {_amount(name, one.value)}" for name, one in event.amounts.items())
         yield f"  at {shown_seconds(event.at_s)}  {event.kind}: {amounts}"
     verdict = answer.verdict
-    yield f"VERDICT  {'YES' if verdict.holds else 'NO'} on fleet {fleet}; resources fit in {100 * (verdict.held or 0):.0f} % of worlds"
+    yield f"VERDICT  {'YES' if verdict.holds else 'NO'} on fleet {fleet}{_not_because(answer)}; resources fit in {100 * (verdict.held or 0):.0f} % of worlds"
     yield from map(_slo, verdict.slo)
-    yield from (f" why     {one}" for one in verdict.why if not one.startswith(("change: ", "note: ")))
-    yield from (f"CHANGE   {one.removeprefix('change: ')}" for one in verdict.why if one.startswith("change: "))
+    told = [one.partition(": ") for one in verdict.why]
+    yield from (f" why     {head}{colon}{rest}" for head, colon, rest in told if head not in HEADS and head != SILENT)
+    for name, shown in HEADS.items():
+        yield from (f"{shown:<9}{rest}" for head, _, rest in told if head == name)
     if verdict.binding:
         one = verdict.binding
         yield f" knee    {one.tier} {one.resource}: {100 * (one.utilisation or 0):.0f} % full, full at {_x(one.knee_x)} this load, headroom {_x(one.headroom_x)}, with a node lost {_x(one.n1_headroom_x)}"
     yield from _spike(answer)
     yield from _recovery(answer)
+    yield from _grown(answer)
     yield from _latency(answer)
     yield from _tiers(answer)
+    yield from _regions(answer)
     yield from closing(answer)
     yield from _reconciled(answer)
 
 
+def _not_because(answer: Document) -> str:
+    """Whether it was so before anything happened."""
+    broken = [one for one in answer.verdict.slo if not one.holds and one.first_breach]
+    return "; not because of what happens: it was so before" if any(str(one.first_breach).startswith("-") for one in broken) else ""
+
+
 def _slo(one: Slo) -> str:
     head = " holds " if one.holds else " breach"
-    value = "unknown" if one.value is None else f"{one.value:.3g}"
+    value = "no figure of the whole run" if one.value is None else f"{one.value:.3g}"
     interval = f" [{one.ci[0]:.3g}, {one.ci[1]:.3g}]" if one.ci[0] is not None and one.ci[1] is not None else ""
-    worst = f", worst minute {one.worst:.3g}" if one.worst is not None and one.worst != one.value else ""
+    worst = f", worst {one.worst:.3g}" if one.worst is not None and one.worst != one.value else ""
     since = f", from t={one.first_breach} for {shown_seconds(one.duration_s or 0)}" if one.first_breach else ""
     return f"{head}  {one.limit}: {value}{interval}{worst}{since}   n {shown_count(one.n)}, n_eff {one.n_eff}"
 
@@ -61,24 +76,51 @@ def _spike(answer: Document) -> Iterator[str]:
 
 def _recovery(answer: Document) -> Iterator[str]:
     verdict = answer.verdict
+    retries = next((one.removeprefix("retries: ") for one in verdict.why if one.startswith("retries: ")), "")
     if verdict.metastable:
-        yield "RECOVERY none: what fails keeps failing though the load is back (metastable)"
+        yield f"RECOVERY none: what fails keeps failing though the load is back: metastable ({retries})"
     elif verdict.recovered_s is not None:
-        yield f"RECOVERY all backlogs gone {shown_seconds(verdict.recovered_s)} after the last event; not metastable"
+        yield f"RECOVERY as before {shown_seconds(verdict.recovered_s)} after the last event; not metastable ({retries})"
+    elif verdict.metastable is not None:
+        yield f"RECOVERY undecided when the run ended ({retries})"
+
+
+def _grown(answer: Document) -> Iterator[str]:
+    growth = answer.growth
+    if growth is None:
+        return
+    yield f"GROWTH   {growth.per_year:g}x a year [{growth.low:g}, {growth.high:g}], horizon {growth.horizon_years:.3g} years"
+    for number, one in enumerate(growth.ends):
+        until = f"until {one.date}, {_years(one.years)}" if one.date else f"for {YEARS_MAX:.0f} years and more"
+        beyond = "" if one.years is not None and one.years < growth.horizon_years else "; beyond the horizon"
+        yield f"  {'first: ' if number == 0 else '       '}{one.tier:<10} holds {until} [{_years(one.years_high)}, {_years(one.years_low)}]{beyond}"
+
+
+def _years(value: float | None) -> str:
+    return f"{YEARS_MAX:.0f} years or more" if value is None else f"{value:.2g} years"
 
 
 def _latency(answer: Document) -> Iterator[str]:
     for one in answer.latency:
-        shown = "  ".join(f"{name} {'too few samples' if value is None else f'{value:.3g} ms'}" for name, value in (("p50", one.p50), ("p99", one.p99), ("p99.9", one.p999)))
-        yield f"HOME     {one.cohort}, by {one.estimate}: {shown}   n {shown_count(one.n)}, n_eff {one.n_eff}"
+        gap = f"a gap: {one.n_eff} independent minutes of {BATCHES_MIN}" if one.n_eff < BATCHES_MIN else "too few samples"
+        shown = "  ".join(f"{name} {gap if value is None else f'{value:.3g} ms'}" for name, value in (("p50", one.p50), ("p99", one.p99), ("p99.9", one.p999)))
+        diff = "" if one.diff is None else f"  {one.diff:.2f}x the other estimate"
+        yield f"HOME     {one.cohort}, by {one.estimate}: {shown}{diff}   n {shown_count(one.n)}, n_eff {one.n_eff}"
+
+
+def _regions(answer: Document) -> Iterator[str]:
+    rows = [row for row in answer.load if row.region != "all"]
+    if rows:
+        shown = "  ".join(f"{row.region} {shown_count(row.reads or 0)} reads/s, {shown_count(row.tweets or 0)} tweets/s" for row in rows)
+        yield f"REGIONS  in the minute of most reads: {shown}"
 
 
 def _tiers(answer: Document) -> Iterator[str]:
-    yield f"  {'TIER':<11}{'NODES':>7}{'SHARDS':>8}{'RHO':>7}{'PEAK':>7}{'HOT x':>7}{'STALLS MAY':>14}  STATUS"
+    yield f"  {'TIER':<11}{'NODES':>7}{'SHARDS':>8}{'RHO':>7}{'PEAK':>7}{'HOT x':>7}{'STALLS s/day, may':>20}  STATUS"
     for tier in answer.tiers:
         rho = ["-" if value is None else f"{value:.2f}" for value in (tier.rho_mean, tier.rho_peak)]
-        budget = f"{tier.stall_budget_s_day or 0:.0f} s/day"
-        yield f"  {tier.tier:<11}{tier.nodes:>7,}{tier.instances:>8,}{rho[0]:>7}{rho[1]:>7}{tier.hot_shard_x or 1:>7.2f}{budget:>14}  {tier.status}"
+        budget = f"{tier.stalls_s_day or 0:.3g}, {tier.stall_budget_s_day or 0:.3g}"
+        yield f"  {tier.tier:<11}{tier.nodes:>7,}{tier.instances:>8,}{rho[0]:>7}{rho[1]:>7}{tier.hot_shard_x or 1:>7.2f}{budget:>20}  {tier.status}"
 
 
 def _reconciled(answer: Document) -> Iterator[str]:
@@ -91,7 +133,7 @@ def _amount(name: str, value: float) -> str:
     return f"{100 * value:g} %" if name.endswith("share") or name in {"cold", "kept"} else shown_seconds(value) if name in TIMES else shown_count(value)
 
 
-TIMES = {"open_half", "within", "failover", "lasts"}
+TIMES = {"open_half", "react_half", "within", "failover", "lasts"}
 
 
 def _x(value: float | None) -> str:

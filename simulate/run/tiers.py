@@ -22,20 +22,25 @@ from ..fleet.worlds import Input
 from ..kinds import TIER_OF, Kind, Tier
 from ..queues.model import Retries, Server, Stall
 from ..work import Theta, Works
+from .scenario import Rule
 
 STALLS = Path(__file__).with_name("stalls.toml")
-RETRIES = Retries(p=0.1, backoff_s=0.2, attempts=3, budget=0.2)
+BACKOFF_S = 0.2  # assumed: clients pause so long, up to twice that
+UNBOUNDED = 1e6  # a retry budget from here on is none
+NOTHING_S = 1e-9  # a pipeline has no call of its own: each of its keys is one
 COPIED = {Kind.PUT_TWEET, Kind.LIKE, Kind.COUNT}  # writes: every replica does them; of reads a quorum
 
 
 class Tiers(NamedTuple):
-    """What stands where. `nodes` by tier; `planned`: tiers that the fleet does not name."""
+    """What stands where. `nodes` by tier; `planned`: tiers that the fleet does not name; `slow`: how many times longer a call
+    takes where more shards share a core than the queues have servers for, and where a node works for other shards' copies too."""
 
     fleet: Fleet
     epoch: Epoch
     servers: Mapping[Tier, Server]
     nodes: Mapping[Tier, int]
     planned: tuple[Tier, ...]
+    slow: Mapping[Tier, float]
 
 
 def kinds_of(tier: Tier) -> tuple[Kind, ...]:
@@ -43,7 +48,7 @@ def kinds_of(tier: Tier) -> tuple[Kind, ...]:
     return tuple(kind for kind in Kind if TIER_OF[kind] is tier)
 
 
-def tiers_of(surrogate: Surrogate, inputs: Mapping[str, Input], limits: Limits) -> Tiers:
+def tiers_of(surrogate: Surrogate, inputs: Mapping[str, Input], limits: Limits, rule: Rule) -> Tiers:
     """The fleet of a surrogate, with what it does not name filled up to what it needs in nearly all worlds."""
     planned = tuple(Tier(name) for name in TIERS if not getattr(surrogate.fleet, name).nodes)
     fleet = filled(surrogate, inputs)
@@ -53,24 +58,33 @@ def tiers_of(surrogate: Surrogate, inputs: Mapping[str, Input], limits: Limits) 
         gateway=nodes[Tier.GATEWAY],
     )  # fmt: skip
     works, stalls = surrogate.works, read_stalls()
+    cores = {tier: _cores_a_shard(tier, fleet, nodes) for tier in Tier}
     return Tiers(
-        fleet, epoch, {tier: _server(tier, fleet, nodes, works=works, limits=limits, stalls=stalls.get(tier, ())) for tier in Tier}, nodes, planned
-    )
+        fleet, epoch,
+        {tier: _server(tier, cores[tier], works=works, limits=limits, rule=rule, stalls=stalls.get(tier, ())) for tier in Tier},
+        nodes, planned, slow={tier: max(1.0, 1 / each) for tier, each in cores.items()},
+    )  # fmt: skip
 
 
-def _server(
-    tier: Tier, fleet: Fleet, nodes: Mapping[Tier, int], *, works: Works, limits: Limits, stalls: tuple[Stall, ...]
-) -> Server:
-    kinds = kinds_of(tier)
+def _cores_a_shard(tier: Tier, fleet: Fleet, nodes: Mapping[Tier, int]) -> float:
+    """Cores that serve a shard, less than one where shards share one. A log's node works for the copies of others too."""
     cores = fleet.machine(tier).vcpu
-    each = {
-        Tier.REDIS: 1, Tier.CASSANDRA: cores, Tier.GATEWAY: cores,
-        Tier.MYSQL: max(1, cores * nodes[Tier.MYSQL] // (fleet.mysql.shards * fleet.mysql.copies)),
-        Tier.KAFKA: max(1, cores * nodes[Tier.KAFKA] // fleet.kafka.partitions),
-    }[tier]  # fmt: skip
+    if tier is Tier.MYSQL:
+        return cores * nodes[tier] / (fleet.mysql.shards * fleet.mysql.copies)
+    if tier is Tier.KAFKA:
+        return cores * nodes[tier] / (fleet.kafka.partitions * fleet.kafka.replication)
+    return 1 if tier is Tier.REDIS else cores
+
+
+def _server(tier: Tier, cores: float, *, works: Works, limits: Limits, rule: Rule, stalls: tuple[Stall, ...]) -> Server:
+    kinds = kinds_of(tier)
     limit_ms = limits.request_deadline_ms if tier is Tier.GATEWAY else limits.store_timeout_ms
+    shed_s = limit_ms / 1e3 if rule.shed_wait_s is None else rule.shed_wait_s
+    retries = Retries(
+        p=rule.retry_share, backoff_s=BACKOFF_S, attempts=rule.retry_attempts, budget=rule.retry_budget if rule.retry_budget < UNBOUNDED else float("inf")
+    )
     return Server(
-        tier=tier, kinds=kinds, servers=each, timeout_s=limit_ms / 1e3, shed_wait_s=limit_ms / 1e3, retries=RETRIES, stalls=stalls,
+        tier=tier, kinds=kinds, servers=max(1, int(cores)), timeout_s=limit_ms / 1e3, shed_wait_s=shed_s, retries=retries, stalls=stalls,
         variation=works.variation(tier, kinds),
     )  # fmt: skip
 
@@ -93,8 +107,7 @@ def theta_of(theta: Theta, fleet: Fleet) -> Theta:
     element, base = theta.element.copy(), theta.base.copy()
     element[Kind.PUSH] = interval.at(theta.draws.get("redis.element_ns", 0.5)) * 1e-6
     if fleet.redis.push == "pipeline":
-        base[Kind.PUSH] = element[Kind.PUSH]
-        element[Kind.PUSH] = 0.0
+        base[Kind.PUSH] = NOTHING_S
     return replace(theta, element=element, base=base)
 
 

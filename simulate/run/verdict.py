@@ -7,6 +7,7 @@ counts (`basis: run`). Nothing here is played again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
@@ -27,7 +28,6 @@ from ..verdict_schema import (
     Flip,
     HotKey,
     Latency,
-    Load,
     Reconcile,
     Run,
     Slo,
@@ -36,11 +36,13 @@ from ..verdict_schema import (
     Verdict,
 )
 from .deliveries import Class, Way
-from .engine import Played, Row
+from .engine import Played
+from .growth import growth
+from .load_rows import load_rows, relative
 from .loads import MINUTE_S, REMEMBERED
 from .prepare import Prepared
+from .reasons import of_events, reasons
 
-ROWS_MAX = 288
 HOT_KEYS = 5
 NOT_MODELLED = [
     "churn: nobody follows, unfollows or joins during the run", "reactions to search and trends", "CDN and media delivery",
@@ -87,8 +89,8 @@ def loads_of(prepared: Prepared) -> Loads:
 def plan_of(prepared: Prepared, say: Callable[[int, str], None] = lambda _n, _s: None) -> Planned:
     """The planner's answer on this run's counts."""
     surrogate = Surrogate(prepared.fleet, prepared.works, loads_of(prepared), prepared.middle)
-    growth = prepared.scenario.growth_per_year
-    settings = Settings(worlds=prepared.worlds.number, seed=prepared.scenario.seed, growth=growth.value if growth else 1.0)
+    per_year = prepared.scenario.growth_per_year
+    settings = Settings(worlds=prepared.worlds.number, seed=prepared.scenario.seed, growth=per_year.value if per_year else 1.0)
     return plan(surrogate, prepared.inputs, settings, say)
 
 
@@ -102,13 +104,14 @@ def document(found: Found, *, run_id: str, commit: str, timing: Mapping[str, flo
     verdict = Verdict(
         holds=all(slo.holds for slo in slos) and not short and not (recovery and recovery.metastable), held=found.planned.judged.held,
         slo=slos, binding=base.verdict.binding, recovered_s=recovery.recovered_s if recovery else None,
-        metastable=recovery.metastable if recovery else None, why=[*_why(found, slos), *base.verdict.why],
+        metastable=recovery.metastable if recovery else None, why=[*reasons(prepared, played, slos), *base.verdict.why, *of_events(prepared, played)],
         flips=[Flip(input=name, value=value) for name, value in found.planned.flips],
     )  # fmt: skip
     run = Run(id=run_id, seed=scenario.seed, commit=commit, mode=scenario.mode, preset=scenario.preset, prices_date=base.run.prices_date)
     return msgspec.structs.replace(
-        base, run=run, verdict=verdict, load=_load(found), tiers=[_tier(found, tier) for tier in base.tiers], latency=_latency(found),
-        delivery=_deliveries(found), reconcile=[*_reconcile(prepared), *base.reconcile], absent=NOT_MODELLED + _unsized(base), timing=dict(timing),
+        base, run=run, verdict=verdict, load=load_rows(played, prepared), tiers=[_tier(found, tier) for tier in base.tiers], latency=_latency(found),
+        delivery=_deliveries(found), reconcile=[*_reconcile(found), *base.reconcile], absent=_absent(found, base), timing=dict(timing),
+        growth=growth(prepared, found.planned),
     )  # fmt: skip
 
 
@@ -120,12 +123,10 @@ def metric(found: Found, name: str) -> Metric:
         share = 0.99 if name == "home_read_p99_ms" else 0.5
         return _quantiles(played.home, share, [row.p99_ms if share > 0.9 else row.p50_ms for row in rows])
     if name == "error_share":
-        by_minute = [row.failed / max(1, row.pages) for row in rows]
+        by_minute = _failed_by_span(played)
         return Metric(played.failed_share, max(by_minute), n=sum(row.pages for row in rows), n_eff=len(rows), by_minute=by_minute)
     if name == "delivery_p99_s":
-        own = [way.visible_p99_s for way in found.ways if way.name == found.prepared.scenario.rule.delivery.value]
-        others = [one.p99_s for one in found.classes]
-        return Metric(max(own + others, default=None), max(own + others, default=None), n=sum(one.tweets for one in found.classes), n_eff=len(others))
+        return _delivered(found)
     if name == "utilisation":
         sized = [tier for tier in Tier if tier not in found.planned.given.unsized]
         by_minute = [max(row.rho_busiest[tier] for tier in sized) for row in rows]
@@ -141,11 +142,33 @@ def metric(found: Found, name: str) -> Metric:
 
 
 def _quantiles(batches: Batches, share: float, by_minute: list[float | None]) -> Metric:
-    """Where the whole may not be shown for want of independent minutes, the worst minute stands for it."""
+    """Of all the run, or a gap where too few independent minutes lie above; and the worst minute, which is what is judged."""
     seen = batches.quantile(share)
     known = [one for one in by_minute if one is not None]
-    value = seen.value * 1e3 if seen.value is not None else float(np.median(known)) if known else None
-    return Metric(value, max(known, default=value), (_ms(seen.low), _ms(seen.high)), seen.n, seen.n_eff, by_minute)
+    return Metric(_ms(seen.value), max(known, default=None), (_ms(seen.low), _ms(seen.high)), seen.n, seen.n_eff, by_minute)
+
+
+def _failed_by_span(played: Played) -> list[float]:
+    """By minute, each as the span that it is in: a few failures of a minute's few pages are no share yet."""
+    rows, span = played.rows, played.span
+    cuts = [*range(0, max(1, len(rows) // span) * span, span), len(rows)]
+    shares = []
+    for low, high in pairwise(cuts):
+        share = sum(row.failed for row in rows[low:high]) / max(1, sum(row.pages for row in rows[low:high]))
+        shares += [share] * (high - low)
+    return shares
+
+
+def _delivered(found: Found) -> Metric:
+    """Workers and what a push waits in Redis, minute by minute; and the event's own tweet."""
+    own = [way.visible_p99_s for way in found.ways if way.name == found.prepared.scenario.rule.delivery.value]
+    known = [one.p99_s for one in found.classes if one.p99_s is not None]
+    if not known:
+        return Metric(None, None, n=sum(one.tweets for one in found.classes))
+    most = max(own + known)
+    waits = [row.push_p99_s or 0.0 for row in found.played.rows]
+    by_minute = [most + wait for wait in waits]
+    return Metric(most + float(np.median(waits)), max(by_minute), n=found.classes[0].tweets, n_eff=len(waits), by_minute=by_minute)
 
 
 def _slo(found: Found, name: str, limit: float) -> Slo:
@@ -155,67 +178,8 @@ def _slo(found: Found, name: str, limit: float) -> Slo:
     first = found.played.rows[breaches[0]].t_s if breaches else None
     return Slo(
         metric=name, limit=f"{name}<={limit:g}", value=seen.value, ci=list(seen.ci), n=seen.n, n_eff=seen.n_eff,
-        first_breach=None if first is None else _relative(found, first), duration_s=float(len(breaches) * MINUTE_S) if breaches else None,
+        first_breach=None if first is None else relative(found.prepared.scenario, first), duration_s=float(len(breaches) * MINUTE_S) if breaches else None,
         worst=seen.worst, holds=judged is not None and judged <= limit and not breaches,
-    )  # fmt: skip
-
-
-def _relative(found: Found, t_s: float) -> str:
-    """A moment as a planner says it: before or after the first thing that happens, else since the start."""
-    events = found.prepared.scenario.events
-    since = t_s - min((event.at_s for event in events), default=0.0)
-    sign, whole = ("-" if since < 0 else "+"), abs(round(since))
-    return f"{sign}{whole // 3600:02d}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
-
-
-def _why(found: Found, slos: Sequence[Slo]) -> list[str]:
-    """What is behind each promise that does not hold."""
-    told = []
-    for slo in slos:
-        if slo.holds:
-            continue
-        if slo.metric.startswith("home_read"):
-            worst = max(found.played.rows, key=lambda row: row.p99_ms if row.p99_ms is not None else float("inf"))
-            step, took = max(worst.steps_ms.items(), key=lambda one: one[1])
-            tier = TIER_OF[Kind[step.upper()]]
-            told.append(
-                f"{slo.metric} {_told(slo.worst)} ms in the worst minute, from t={slo.first_breach}: most of it in {step} ({took:.1f} ms on average), "
-                f"tier {tier}, busiest shard at rho {worst.rho_busiest[tier]:.2f}"
-            )
-        elif slo.metric == "recovered_s":
-            told.append("it does not recover by itself: what fails keeps failing" if found.played.recovery and found.played.recovery.metastable else f"recovered after {_told(slo.value)} s")
-        else:
-            told.append(f"{slo.metric} {_told(slo.worst)} where {slo.limit.partition('<=')[2]} is promised")
-    return told
-
-
-def _told(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.3g}"
-
-
-def _load(found: Found) -> list[Load]:
-    """The run in at most `ROWS_MAX` rows, then the whole of it."""
-    rows, day = found.played.rows, found.prepared.day
-    step = -(-len(rows) // ROWS_MAX)
-    start = round(found.prepared.scenario.start_s) // MINUTE_S
-    per_s = {kind: day.elements[kind].sum(axis=0) / MINUTE_S for kind in (Kind.PUSH, Kind.CELEB_LIST, Kind.HYDRATE, Kind.LIKE)}
-    shown = [_load_row(found, rows[at : at + step], start, per_s) for at in range(0, len(rows), step)]
-    ledger = found.played.states[Tier.GATEWAY].ledger()
-    seconds = len(rows) * MINUTE_S
-    whole = {name: float(getattr(ledger, name).sum()) / seconds for name in ("first", "served", "shed", "timed_out", "retried")}
-    total = _load_row(found, rows, start, per_s)
-    return [*shown, msgspec.structs.replace(total, t="all", offered=whole["first"] + whole["retried"], served=whole["served"], shed=whole["shed"], timed_out=whole["timed_out"], retried=whole["retried"])]
-
-
-def _load_row(found: Found, rows: Sequence[Row], start: int, per_s: Mapping[Kind, np.ndarray]) -> Load:
-    minutes = [(start + row.t_s // MINUTE_S) % 1440 for row in rows]
-    tweets = found.prepared.day.tweets.sum(axis=0)
-    mean = {kind: float(values[minutes].mean()) for kind, values in per_s.items()}
-    seconds = len(rows) * MINUTE_S
-    return Load(
-        t=_relative(found, rows[0].t_s), region="all", reads=sum(row.reads + row.opened for row in rows) / seconds,
-        tweets=float(tweets[minutes].mean()) / MINUTE_S, pushes=mean[Kind.PUSH], pulls=mean[Kind.CELEB_LIST], hydrates=mean[Kind.HYDRATE],
-        rebuilds=sum(row.rebuilds for row in rows) / seconds, likes=mean[Kind.LIKE], offered=None, served=None, shed=None, timed_out=None, retried=None,
     )  # fmt: skip
 
 
@@ -233,7 +197,7 @@ def _tier(found: Found, base: TierState) -> TierState:
         base, instances=prepared.tiers.epoch.shards(tier), nodes=prepared.tiers.nodes[tier],
         rho_mean=seen.rho_sum / max(1, seen.minutes) if known else None, rho_peak=seen.rho_peak if known else None,
         hot_shard_x=_hot_x(prepared, tier), hot_keys=hot if tier is Tier.REDIS and pulled else [],
-        cold_users=float(max(row.cold_users for row in played.rows)) if tier is Tier.REDIS else None, stall_budget_s_day=budget.with_queue,
+        cold_users=float(max(row.cold_users for row in played.rows)) if tier is Tier.REDIS else None, stall_budget_s_day=budget.with_queue, stalls_s_day=budget.planned,
         status="planned" if tier in prepared.tiers.planned and known else base.status,
     )  # fmt: skip
 
@@ -251,7 +215,9 @@ def _hot_x(prepared: Prepared, tier: Tier) -> float:
 
 
 def _latency(found: Found) -> list[Latency]:
-    return [_cohort("warm", found.played.home), *([_cohort("cold", found.played.cold)] if found.played.cold.calls else [])]
+    played = found.played
+    cohorts = {"all": played.home, "warm": played.warm, "cold": played.cold}
+    return [_cohort(name, batches) for name, batches in cohorts.items() if batches.calls]
 
 
 def _cohort(cohort: str, batches: Batches) -> Latency:
@@ -272,7 +238,7 @@ def _ms(seconds: float | None) -> float | None:
 
 def _deliveries(found: Found) -> list[Delivery]:
     rows = [
-        Delivery(follower_class=f"{one.name} followers", p50=one.p50_s, p99=one.p99_s if one.tweets >= 10_000 else None, max=one.most_s, lag_s=None, backlog=None)
+        Delivery(follower_class=one.name, p50=one.p50_s, p99=one.p99_s, max=one.most_s, lag_s=None, backlog=None)
         for one in found.classes
     ]  # fmt: skip
     return rows + [
@@ -281,9 +247,21 @@ def _deliveries(found: Found) -> list[Delivery]:
     ]
 
 
-def _reconcile(prepared: Prepared) -> list[Reconcile]:
-    return [Reconcile(identity=one.name, lhs=float(one.lhs), rhs=float(one.rhs)) for one in prepared.day.identities]
+def _reconcile(found: Found) -> list[Reconcile]:
+    """The day's identities, and of each tier that calls were neither lost nor made."""
+    rows = [Reconcile(identity=one.name, lhs=float(one.lhs), rhs=float(one.rhs)) for one in found.prepared.day.identities]
+    for tier, state in found.played.states.items():
+        ledger = {name: float(part.sum()) for name, part in state.ledger()._asdict().items()}
+        asked = float(sum(calls for calls, _ in found.played.tiers[tier].counts.values()))
+        ended = ledger["served"] + ledger["shed"] + ledger["timed_out"] + ledger["in_flight"]
+        rows += [
+            Reconcile(identity=f"{tier}: calls of the load = first attempts", lhs=asked, rhs=ledger["first"]),
+            Reconcile(identity=f"{tier}: attempts = served + shed + timed out + in flight", lhs=ledger["first"] + ledger["retried"], rhs=ended),
+        ]
+    return rows
 
 
-def _unsized(base: Document) -> list[str]:
-    return [f"{tier.tier}: unsized, run calibrate" for tier in base.tiers if tier.status == UNSIZED]
+def _absent(found: Found, base: Document) -> list[str]:
+    long = ["days that differ: a run longer than a day begins it again"] if found.prepared.scenario.duration_s > DAY_S else []
+    unsized = [f"{tier.tier}: unsized, run calibrate" for tier in base.tiers if tier.status == UNSIZED]
+    return [*NOT_MODELLED, *long, *unsized]

@@ -35,9 +35,9 @@ def test_the_spike_is_what_its_file_says():
 
 
 def test_settings_of_the_command_line_win(tmp_path):
-    changes = {"events.one.followers": "30M", "rule.lists": "redis", "population.users": "1M", "rule.celebrity_followers_min": "5000", "slo.home_read_p99_ms": 100}
+    changes = {"events.one.followers": "30M", "rule.lists": "redis", "population.users": "50M", "rule.celebrity_followers_min": "5000", "slo.home_read_p99_ms": 100}
     scenario = load_scenario(of(tmp_path, GOOD), changes)
-    assert (scenario.events[0]["followers"], scenario.rule.lists, scenario.users) == (30e6, Lists.REDIS, 1_000_000)
+    assert (scenario.events[0]["followers"], scenario.rule.lists, scenario.users) == (30e6, Lists.REDIS, 50_000_000)
     assert (scenario.rule.celebrity_followers_min, scenario.slo) == (5_000, {"home_read_p99_ms": 100})
 
 
@@ -63,6 +63,7 @@ def test_a_run_with_one_setting_replaced_by_an_interval_keeps_nothing_of_the_bar
     (("[run]", "[rule]\nlists = 'memory'\n[run]"), r"mine.toml:3: rule.lists: 'memory' is not one of redis, ttl, events"),
     (("[run]", "[rule]\nsingle_flight = 3\n[run]"), r"mine.toml:3: rule.single_flight: 3 is neither"),
     (("[run]", "[population]\nusers = 0\n[run]"), r"mine.toml:3: population.users: 0 is not within 10000 to 2e\+09"),
+    (('"2M"', '"501M"'), r"mine.toml:7: events.one.followers: 501,000,000 are more than the 500,000,000 accounts"),
     (('kind = "post"\n', ""), r"mine.toml:\d: events.one: it has no kind"),
 ])  # fmt: skip
 def test_what_cannot_be_is_refused_with_its_line(tmp_path, change, says):
