@@ -3,6 +3,7 @@
 import pytest
 from day_towns import build_town
 
+from twit.core.model import Tweet
 from twit.simulate.day.ops import Visit, ops_tweet, ops_user
 from twit.simulate.kinds import Counts, Kind
 
@@ -38,4 +39,14 @@ async def test_a_celebrity_costs_no_more_than_his_own_row(tmp_path, clock):
     tweet, asked = await town.tweet(loved)
     assert asked[Kind.PUSH] == Counts(2, 2, 48)
     assert asked[Kind.FOLLOWERS_PAGE].elements == 5
+    await town.twit.stores.health.close()
+
+
+async def test_a_large_delivery_is_told_of_a_tweet_that_nobody_knows_yet(tmp_path, clock):
+    town, ids = await build_town(tmp_path / "town", clock)
+    author = next(one for one in ids if 5 < town.facts.followers(one) <= 14)
+    followers = town.facts.followers(author)
+    asked = ops_tweet(town.facts, Tweet(tweet_id=1 << 62, author_id=author), town.facts.limits)
+    assert asked[Kind.PUSH].elements == followers + 2
+    assert asked[Kind.FOLLOWERS_PAGE] == Counts(1 + -(-followers // 5), followers + 5, 8 * (followers + 5))
     await town.twit.stores.health.close()
