@@ -10,6 +10,8 @@ import twit.simulate.compiled  # here, so that what is compiled is kept in the r
 
 assert twit.simulate.compiled
 
+pytestmark = pytest.mark.slow  # compiles the population: a minute on a new machine
+
 WHO = "@u4321"
 
 

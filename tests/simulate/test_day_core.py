@@ -5,6 +5,8 @@ import pytest
 from twit.simulate.population.people import open_population
 from twit.simulate.validate.day import against_core, against_kernels, drawn_against_exact, strata
 
+pytestmark = pytest.mark.slow  # compiles the population and the day: minutes on a new machine
+
 
 @pytest.fixture(scope="module")
 def people():
@@ -24,7 +26,6 @@ async def test_the_core_asks_what_the_oracle_says(people):
     assert len(checks) == 15
 
 
-@pytest.mark.slow
 async def test_the_core_asks_what_the_oracle_says_of_many(people):
     assert [check for check in await against_core(people, "design", each=40) if not check.holds] == []
 

@@ -5,6 +5,8 @@ import pytest
 from twit.simulate.day.regret import regret
 from twit.simulate.population.people import open_population
 
+pytestmark = pytest.mark.slow  # compiles the population: a minute on a new machine
+
 
 @pytest.fixture(scope="module")
 def people():

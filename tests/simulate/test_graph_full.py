@@ -10,6 +10,8 @@ from twit.simulate.population.shape import GraphParams
 from twit.simulate.validate.graph import full_rows, table_rows, top_rows
 from twit.simulate.validate.graph_top import enumerated, evenness
 
+pytestmark = pytest.mark.slow  # half a billion users
+
 
 @pytest.fixture(scope="module")
 def graph():
@@ -48,13 +50,11 @@ def test_a_spread_that_is_uneven_is_told_from_one_by_chance():
     assert evenness(drawn, 300_000, 1_000_000) < 1e-6
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_degrees_reciprocity_regions_and_a_hundred_thousand_users_both_ways(graph):
     assert [row for row in full_rows(graph, 100_000) if not row.holds] == []
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_top_twenty_have_exactly_their_followers_all_distinct_and_evenly_over_shards(graph):
     accounts = list(enumerated(graph, 20))
@@ -62,7 +62,6 @@ def test_the_top_twenty_have_exactly_their_followers_all_distinct_and_evenly_ove
     assert [row for row in top_rows(accounts) if not row.holds] == []
 
 
-@pytest.mark.slow
 def test_two_builds_take_no_time_and_are_the_same(graph):
     began = time.perf_counter()
     again = build_graph(GraphParams(), 7)

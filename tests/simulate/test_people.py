@@ -162,6 +162,7 @@ def test_celebrities_are_counted_all_and_others_by_weight(people):
     assert found.mean(found.column(0)) == pytest.approx(people.graph.in_degree(np.arange(USERS)).mean(), rel=0.05)
 
 
+@pytest.mark.slow  # compiles what measures: half a minute on a new machine
 def test_the_summary_says_what_it_is_and_what_it_is_not(people):
     found = {fact.fact: fact for fact in facts(people, USERS)}
     for name in ("reciprocity", "in-region share", "local clustering", "pull width weighted by reads", "deliveries a tweet, all pushed"):

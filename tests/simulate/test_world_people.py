@@ -14,6 +14,8 @@ from twit.simulate.population.people import open_population
 from twit.simulate.world.people import PopulationBase
 from twit.simulate.world.stores import open_world_stores
 
+pytestmark = pytest.mark.slow  # compiles the population: a minute on a new machine
+
 NOW = 1_770_000_000_000
 
 
