@@ -25,6 +25,7 @@ class Asked(msgspec.Struct, frozen=True):
     changes: dict[str, object]
     variants: bool
     work: str
+    core: bool = True
 
 
 class Recorded(NamedTuple):

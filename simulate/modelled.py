@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import inspect
 import itertools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -21,7 +22,7 @@ from ..core.clock import Clock
 from ..core.errors import StoreDown, StoreTimeout
 from ..core.limits import Limits
 from ..core.ports import Stores
-from ..core.routing import Epoch, route
+from ..core.routing import Epoch, Kept, route
 from .day.counting import MEASURES, PORTS
 from .kinds import KEPT_OF, Counts, Kind
 from .queues.chance import key_of
@@ -220,13 +221,18 @@ def _kind_of(verb: str, limits: Limits, asked: Answered) -> Kind:
     return next(iter(MEASURES[verb](limits, asked, empty)))[0]
 
 
+@functools.lru_cache(1 << 18)
+def _shard(kept: Kept, key: int, epoch: Epoch) -> int:
+    return route(kept, key, epoch)[1]
+
+
 def _parts(sizes: Mapping[Kind, Counts], keys: Sequence[int], epoch: Epoch) -> list[tuple[Kind, int, Counts]]:
     """What each shard is asked for, elements and bytes shared out by how many of the keys it holds; in order of shard."""
     parts = []
     for kind, size in sizes.items():
         held: dict[int, int] = {}
         for key in keys:
-            shard = route(KEPT_OF[kind], key, epoch)[1]
+            shard = _shard(KEPT_OF[kind], key, epoch)
             held[shard] = held.get(shard, 0) + 1
         for shard, share in sorted(held.items()):
             parts.append((kind, shard, Counts(1, -(-size.elements * share // len(keys)), -(-size.bytes * share // len(keys)))))

@@ -277,7 +277,6 @@ class CoreSample(msgspec.Struct, frozen=True, kw_only=True):
     reactions: int
     reactions_failed: int
     kinds: list[CoreKind]
-    why_none: str = ""
 
 
 class Ends(msgspec.Struct, frozen=True, kw_only=True):

@@ -115,7 +115,7 @@ class Engine:
         self._warm = warm_steps(loads, width)
         self._cold = cold_steps(loads, float(people.followees.mean()), width)
         self._more = more or (lambda _minute: [])
-        self._tell = seen or (lambda _row, _traces, _requests: None)
+        self._look = seen or (lambda _row, _traces, _requests: None)
         self._span = 1 if scenario.duration_s <= SHORT_S else SPAN_LONG
         self._pages = SPAN_PAGES // self._span
         tiers = loads.tiers
@@ -186,6 +186,7 @@ class Engine:
         row = self._row(minute, effect, page, warm, together)
         row.reads, row.rebuilds = reads, row.rebuilds + cold - effect.cold_reads
         self._note_row(row, traces, asked, before)
+        self._look(row, traces, asked[Tier.GATEWAY].counts[Kind.REQUEST][0])
         return row, together
 
     def _read(self, traces: dict[Tier, Trace], minute: int, cold_share: float) -> tuple[Minute, Minute]:
@@ -272,7 +273,7 @@ def _ms(counts: Ints, q: float) -> float | None:
     total = int(counts.sum())
     if total * (1 - q) < 100:
         return None
-    return float(value_at(np.asarray(counts), q)) * 1e3
+    return min(float(value_at(np.asarray(counts), q)), DEADLINE_S) * 1e3
 
 
 def _together(signs: list[Sign]) -> Sign:

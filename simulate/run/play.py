@@ -12,8 +12,9 @@ import msgspec
 from ..kinds import Tier
 from ..verdict_schema import Document, Variant
 from .deliveries import classes, extra_pushes, ways
-from .engine import Engine, Played
+from .engine import Engine, Played, Seen
 from .prepare import Prepared, Told, prepare
+from .sample import Watch, sample
 from .scenario import Delivery, Happening, Scenario
 from .verdict import Found, document, plan_of
 
@@ -31,25 +32,28 @@ class Ran(NamedTuple):
 
 def run(
     scenario: Scenario, variants: Mapping[str, Scenario], *, workers: int = 2, commit: str = "", work: str = "design", keep: bool = True,
-    tell: Told | None = None, clock: Clock = perf_counter,
+    core: bool = True, tell: Told | None = None, clock: Clock = perf_counter,
 ) -> Ran:  # fmt: skip
-    """Play it. The same scenario gives the same document but `timing`. Raises `Invalid`."""
+    """Play it; with `core`, a gateway process of the real core among it. The same scenario gives the same document but `timing`. Raises `Invalid`."""
     say = tell or (lambda _step, _done, _total: None)
     began = clock()
     prepared = prepare(scenario, workers=workers, tell=say, work=work, keep=keep)
     counted = clock()
-    played = _played(prepared, scenario, workers, lambda done, total: say("minutes", done, total))
+    watch = Watch(prepared, scenario) if core else None
+    played = _played(prepared, scenario, workers, lambda done, total: say("minutes", done, total), watch.seen if watch else None)
     queued = clock()
+    through = sample(prepared, watch, tell=lambda done, total: say("core", done, total)) if watch else None
+    sampled = clock()
     posts = [event for event in scenario.events if event.kind is Happening.POST]
     found = Found(
         prepared=prepared, played=played, ways=ways(prepared, posts[0]) if posts else [], classes=classes(prepared),
-        planned=plan_of(prepared, lambda done, _what: say("plan", done, 6)),
+        planned=plan_of(prepared, lambda done, _what: say("plan", done, 6)), core=through,
     )  # fmt: skip
     beside = []
     for number, (name, other) in enumerate(variants.items()):
         say("variants", number, len(variants))
         beside.append(_beside(prepared, name, other, workers))
-    timing = {"prepare_s": counted - began, "queues_s": queued - counted, "rest_s": clock() - queued}
+    timing = {"prepare_s": counted - began, "queues_s": queued - counted, "core_s": sampled - queued, "rest_s": clock() - sampled}
     made = document(found, run_id=run_id(scenario, work), commit=commit, timing={name: round(value, 3) for name, value in timing.items()})
     return Ran(msgspec.structs.replace(made, variants=beside), found)
 
@@ -60,11 +64,13 @@ def run_id(scenario: Scenario, work: str) -> str:
     return f"sim-{scenario.name}-{scenario.seed}-{digest}"
 
 
-def _played(prepared: Prepared, scenario: Scenario, workers: int, progress: Callable[[int, int], None] | None = None) -> Played:
+def _played(
+    prepared: Prepared, scenario: Scenario, workers: int, progress: Callable[[int, int], None] | None = None, seen: Seen | None = None
+) -> Played:
     pushed = [extra_pushes(prepared._replace(scenario=scenario), event) for event in scenario.events]
     engine = Engine(
         scenario, prepared.loads, prepared.theta, prepared.people, prepared.day.widths.mean_by_reads, workers=workers,
-        more=lambda minute: [extra for one in pushed for extra in one.get(minute, [])],
+        more=lambda minute: [extra for one in pushed for extra in one.get(minute, [])], seen=seen,
     )  # fmt: skip
     return engine.play(progress)
 

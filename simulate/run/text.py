@@ -38,6 +38,7 @@ def lines(answer: Document, scenario: Scenario, fleet: str) -> Iterator[str]:
     yield from _recovery(answer)
     yield from _grown(answer)
     yield from _latency(answer)
+    yield from _core(answer)
     yield from _tiers(answer)
     yield from _regions(answer)
     yield from closing(answer)
@@ -113,6 +114,23 @@ def _regions(answer: Document) -> Iterator[str]:
     if rows:
         shown = "  ".join(f"{row.region} {shown_count(row.reads or 0)} reads/s, {shown_count(row.tweets or 0)} tweets/s" for row in rows)
         yield f"REGIONS  in the minute of most reads: {shown}"
+
+
+def _core(answer: Document) -> Iterator[str]:
+    """What the real core said of the same seconds."""
+    one = answer.core
+    if one is None:
+        return
+    failed = ", ".join(f"{count} {why}" for why, count in one.failed.items() if count) or "none failed"
+    hit = "-" if one.process_hit is None else f"{one.process_hit:.2f}"
+    saw = "" if one.saw is None else f"; {100 * one.saw:.0f} % of {one.called} who came for the tweet saw it"
+    yield (
+        f"CORE     one gateway process, {one.pages} pages in {shown_seconds(one.seconds)} at {one.rate_per_s:.3g}/s ({one.rate_x:.3g} processes' share), mean "
+        f"{one.mean_ms or 0:.3g} ms, by queues {one.queue_mean_ms or 0:.3g} ms; {failed}; process hit {hit} after {one.warmed} pages (assumed "
+        f"{one.process_hit_assumed:.2f}){saw}"
+    )
+    asked = [kind for kind in one.kinds if kind.loads_calls]
+    yield f"  {'calls a page, by core and by loads':<36}" + "  ".join(f"{kind.kind.lower()} {kind.calls or 0:.3g}/{kind.loads_calls:.3g}" for kind in asked)
 
 
 def _tiers(answer: Document) -> Iterator[str]:

@@ -42,6 +42,7 @@ from .load_rows import load_rows, relative
 from .loads import MINUTE_S, REMEMBERED
 from .prepare import Prepared
 from .reasons import of_events, reasons
+from .sample import Sampled
 
 HOT_KEYS = 5
 NOT_MODELLED = [
@@ -59,6 +60,7 @@ class Found(NamedTuple):
     classes: Sequence[Class]
     planned: Planned
     errors: Sequence[SurrogateError] = ()
+    core: Sampled | None = None
 
 
 class Metric(NamedTuple):
@@ -111,7 +113,7 @@ def document(found: Found, *, run_id: str, commit: str, timing: Mapping[str, flo
     return msgspec.structs.replace(
         base, run=run, verdict=verdict, load=load_rows(played, prepared), tiers=[_tier(found, tier) for tier in base.tiers], latency=_latency(found),
         delivery=_deliveries(found), reconcile=[*_reconcile(found), *base.reconcile], absent=_absent(found, base), timing=dict(timing),
-        growth=growth(prepared, found.planned),
+        growth=growth(prepared, found.planned), core=found.core.core if found.core else None,
     )  # fmt: skip
 
 
@@ -217,7 +219,7 @@ def _hot_x(prepared: Prepared, tier: Tier) -> float:
 def _latency(found: Found) -> list[Latency]:
     played = found.played
     cohorts = {"all": played.home, "warm": played.warm, "cold": played.cold}
-    return [_cohort(name, batches) for name, batches in cohorts.items() if batches.calls]
+    return [_cohort(name, batches) for name, batches in cohorts.items() if batches.calls] + (found.core.latency if found.core else [])
 
 
 def _cohort(cohort: str, batches: Batches) -> Latency:
@@ -264,4 +266,5 @@ def _reconcile(found: Found) -> list[Reconcile]:
 def _absent(found: Found, base: Document) -> list[str]:
     long = ["days that differ: a run longer than a day begins it again"] if found.prepared.scenario.duration_s > DAY_S else []
     unsized = [f"{tier.tier}: unsized, run calibrate" for tier in base.tiers if tier.status == UNSIZED]
-    return [*NOT_MODELLED, *long, *unsized]
+    core = [f"the core in virtual time: {found.core.why_none}"] if found.core and found.core.why_none else []
+    return [*NOT_MODELLED, *long, *core, *unsized]
