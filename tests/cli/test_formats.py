@@ -27,6 +27,7 @@ EVERY = [
 ONCE = ("user create", "delete")  # a second time they are refused
 NO_RESULT = {"serve", "worker", "completion"}  # a line when it is up; nothing; a script
 NO_RESULT |= {"ops events show", "ops runs pause", "ops runs set"}  # in test_ops_lag_events_runs.py and test_ops_rebuild.py
+NO_RESULT |= {"simulate run", "simulate calibrate", "simulate validate"}  # they play for a while: in test_simulate_*.py
 NO_RESULT |= {"simulate population stats"}  # it measures for a while: in test_simulate_population.py
 
 

@@ -50,5 +50,5 @@ def test_a_table_is_as_wide_as_its_rows_off_a_terminal(home):
 
 def test_the_output_of_the_settings_holds_where_no_option_is_given(home):
     home.env["TWIT_OUTPUT"] = "name"
-    assert home.ok("context", "list") == "local\n"
+    assert home.ok("context", "list") == "local\nworld\n"
     assert home.ok("context", "list", "-o", "jsonl").startswith("{")

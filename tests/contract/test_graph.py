@@ -249,11 +249,10 @@ async def test_a_place_in_a_walk_outlives_everybody(stores: Stores) -> None:
     assert ids.tolist() == [70, 50]
 
 
+@pytest.mark.parametrize("stores", ["embedded", "embedded-inline"], indirect=True)  # the second one opens a folder
 async def test_two_who_open_the_same_stores_keep_one_truth(
     stores: Stores, limits: Limits, clock: ManualClock, tmp_path: Path
 ) -> None:
-    if stores.kind != "embedded":
-        pytest.skip("the second one opens a folder")
     other = open_stores(tmp_path / "stores", limits, clock, durable=False)
     try:
         for first in range(100, 300, 20):

@@ -90,9 +90,8 @@ async def test_a_lease_is_no_way_out_of_the_folder(stores: Stores, name: str) ->
         await stores.leases.acquire(name, "me")
 
 
+@pytest.mark.parametrize("stores", ["embedded", "embedded-inline"], indirect=True)  # the other process opens a folder
 async def test_a_killed_holder_holds_nothing_though_its_children_live(stores: Stores, tmp_path: Path) -> None:
-    if stores.kind != "embedded":
-        pytest.skip("the other process opens a folder")
     command = [sys.executable, "-c", HOLD, str(tmp_path / "stores")]
     process = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdout

@@ -40,8 +40,6 @@ def event(key: int, at_ms: int = 100) -> Event:
 @pytest.fixture
 def another(stores: Stores, tmp_path: Path) -> list[str]:
     """The command line of another process that appends one event to the same stores."""
-    if stores.kind != "embedded":
-        pytest.skip("the other process opens a folder")
     return [sys.executable, "-c", APPEND, str(tmp_path / "stores")]
 
 
@@ -73,6 +71,7 @@ async def test_a_write_with_events_moves_the_log(stores: Stores) -> None:
     assert stores.log.moved(0)
 
 
+@pytest.mark.parametrize("stores", ["embedded", "embedded-inline"], indirect=True)  # the other process opens a folder
 async def test_what_another_process_appends_moves_the_log(stores: Stores, another: list[str]) -> None:
     await stores.log.append([event(1)])
     assert not stores.log.moved(1)
@@ -90,6 +89,7 @@ async def test_waiting_ends_with_the_append(stores: Stores, monkeypatch: pytest.
     assert await stores.log.wait(0, LONG_S)
 
 
+@pytest.mark.parametrize("stores", ["embedded", "embedded-inline"], indirect=True)  # the other process opens a folder
 async def test_waiting_ends_with_another_process_append(stores: Stores, another: list[str]) -> None:
     process = await asyncio.create_subprocess_exec(*another, "when told", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin
