@@ -66,14 +66,14 @@ def _scenario(name: str, settings: Settings) -> Scenario:
         if head in groups:
             one, _, field = rest.partition(".")
             groups[head].setdefault(one, {})[field] = setting
-        elif head == "slo":
-            slo[rest] = float(_read(setting, METRIC, key)) if rest in METRICS else _unknown(setting, key, [f"slo.{m}" for m in METRICS])
         elif key.startswith("growth.per_year"):
             growth[rest.removeprefix("per_year").removeprefix(".")] = setting
+        elif head == "slo":
+            slo[rest] = _promise(setting, rest)
         elif head == "population" and key not in KEYS:
             population[rest] = setting.value  # type: ignore[assignment]  # the population checks its own
         else:
-            plain[key] = _read(setting, KEYS.get(key) or _unknown(setting, key, list(KEYS)), key)
+            plain[key] = _read(setting, _key(setting, key), key)
     events = tuple(_event(name, found) for name, found in groups["events"].items())
     variants = {name: {key: setting.value for key, setting in found.items()} for name, found in groups["variants"].items()}
     made = Scenario(
@@ -90,6 +90,16 @@ def _scenario(name: str, settings: Settings) -> Scenario:
             where = settings.get(key) or settings.get(f"{key}.value") or Setting(0, "built-in")
             _refuse(where, key, f"{event['followers']:,.0f} are more than the {made.users:,} accounts there are")
     return made
+
+
+def _key(setting: Setting, name: str) -> Key:
+    return KEYS[name] if name in KEYS else _unknown(setting, name, list(KEYS))
+
+
+def _promise(setting: Setting, metric: str) -> float:
+    if metric not in METRICS:
+        _unknown(setting, f"slo.{metric}", [f"slo.{one}" for one in METRICS])
+    return float(_read(setting, METRIC, f"slo.{metric}"))
 
 
 METRIC = Key(lambda value: float(value) if isinstance(value, int | float) else seconds_of(value), "a limit", 0)
