@@ -114,7 +114,8 @@ def _told(prepared: Prepared, watch: Watch, span: Span, lived: Lived, warmed: in
     ours = _batches(warm)
     rows = [_latency("warm", "core", ours, beside), _latency("warm, same seconds", "queue", beside, None)]
     rows += [_latency("cold", "core", _batches(cold), None)] if cold else []
-    called = [one for one in lived.outcomes if one.visit.called and not one.why]
+    called = [one for one in lived.outcomes if one.visit.called]
+    answered = [one for one in called if not one.why]
     failed = {why: sum(one.why == why for one in lived.outcomes) for why in ("refused", "timed out", "deadline")}
     hits = {name: _share(lived.hits[name], lived.asked[name]) for name in lived.asked}
     pages = len(lived.outcomes)
@@ -123,7 +124,7 @@ def _told(prepared: Prepared, watch: Watch, span: Span, lived: Lived, warmed: in
         rate_per_s=span.rate, rate_x=span.joined, mean_ms=_ms(ours.mean_s), queue_mean_ms=_ms(beside.mean_s), hits=hits,
         hits_early={name: _share(lived.early_hits[name], lived.early_asked[name]) for name in lived.asked},
         process_hit=_share(sum(lived.hits[name] for name in REMEMBERED), sum(lived.asked[name] for name in REMEMBERED)),
-        process_hit_assumed=prepared.loads.process_hit, failed=failed, saw=_share(sum(one.saw for one in called), len(called)),
+        process_hit_assumed=prepared.loads.process_hit, failed=failed, saw=_share(sum(one.saw for one in answered), len(answered)),
         reactions=lived.reactions, reactions_failed=lived.reactions_failed,
         kinds=[
             CoreKind(kind=kind.name, calls=one.calls / pages, elements=one.elements / pages, loads_calls=prepared.loads.per_read(kind))
@@ -162,6 +163,7 @@ def _batches(outcomes: Sequence[Outcome]) -> Batches:
 
 
 def _latency(cohort: str, estimate: str, batches: Batches, beside: Batches | None) -> Latency:
+    """`ci`, `n_eff` and `diff` are of the p99, or of the median where that is a gap."""
     half, most, last = (batches.quantile(share) for share in (0.5, 0.99, 0.999))
     diff = None
     if beside is not None:
