@@ -315,6 +315,9 @@ class Fanout:
         return user is None or user.status is AccountStatus.DELETED
 
     def _account_outcomes(self, done: Done, event: Event, batch: int, outcomes: npt.NDArray[np.uint8], *, last: bool) -> None:
+        if not outcomes.any():
+            self._account(done, event, batch, len(outcomes), stored=len(outcomes), last=last)
+            return
         counts = np.bincount(outcomes, minlength=5).tolist()
         self._account(
             done, event, batch, len(outcomes), stored=counts[Push.STORED], duplicate=counts[Push.DUPLICATE],

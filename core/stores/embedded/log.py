@@ -30,6 +30,8 @@ POLL_S = 0.025  # other processes' appends are found within this; our own wake a
 TRIM_AT_ONCE = 1_000  # events deleted in one commit: other writers get their turn between
 
 _LAST = "SELECT coalesce((SELECT max(offset) FROM events), (SELECT highest FROM events_trimmed))"
+_APPEND = """INSERT INTO events VALUES (
+coalesce((SELECT max(offset) FROM events), (SELECT highest FROM events_trimmed)) + 1, ?, ?)"""
 
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Event).decode
@@ -37,11 +39,11 @@ decode = msgspec.msgpack.Decoder(Event).decode
 
 def append(conn: sqlite3.Connection, events: Sequence[Event]) -> int:
     """Append within a write's transaction; returns the last offset of the log, appended or not."""
-    (last,) = conn.execute(_LAST).fetchone()
     if len(events) == 1:
         event = events[0]
-        conn.execute("INSERT INTO events VALUES (?, ?, ?)", (last + 1, event.at_ms, encode(event)))
-    elif events:
+        return conn.execute(_APPEND, (event.at_ms, encode(event))).lastrowid or 0
+    (last,) = conn.execute(_LAST).fetchone()
+    if events:
         rows = [(offset, event.at_ms, encode(event)) for offset, event in enumerate(events, last + 1)]
         conn.executemany("INSERT INTO events VALUES (?, ?, ?)", rows)
     return int(last + len(events))

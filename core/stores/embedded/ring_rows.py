@@ -123,17 +123,18 @@ class Rows:
                 break
             steps.append((rows[last], at[last], which[last], ids[last]))
             rows, at, which = rows[~last], at[~last], which[~last]
-        self._append(rows, at, pairs.take(which), ids)
+        self._append(rows, at, pairs.take(which), ids if steps else None)
         for rows, at, which, ids in reversed(steps):
             self._append(rows, at, pairs.take(which), ids)
 
     def _append(self, rows: Ids, at: Ids, pairs: Any, ids: Any) -> None:
-        """Put one entry, or one of each, at the end of each of different rows."""
+        """Put one entry, or one of each, at the end of each of different rows; `ids` is `None` where the tops say so already."""
         end = self.end.take(at)
         place = end % self.places
         place += rows * self.places
         self.pairs[place] = pairs
-        self.top[at] = ids
+        if ids is not None:
+            self.top[at] = ids
         end += 1
         self.end[at] = end
 
