@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import msgspec
 
@@ -21,7 +21,6 @@ from ...core.limits import Limits
 from ...core.offload import InlineOffload
 from ...core.ports import Stores
 from ...core.rebuild import Truth
-from ...core.recent import Recent
 from ...core.routing import Epoch
 from ...core.rows import Rows
 from ...core.service import Twit
@@ -36,13 +35,12 @@ from ..world.base import Base
 from ..world.stores import open_world_stores
 from ..world.turns import TURN_MS
 from .sample_door import Door, Passed
+from .sample_lookups import Lookups, Unkept
 from .sample_visits import Visit
 
 Told = Callable[[int, int], None]
 TURNS = 4_096  # in one: computed people stand still for 70 minutes, as long as any sample lasts
 ROW_ENTRIES = 256  # of a row put there beforehand: more than a page looks at
-CACHES = {"tweets": "tweet_cache", "users": "user_cache", "counts": "count_cache", "lists": "newest_cache"}
-ASKS = {"tweets": "tweets", "users": "users", "counts": "counts", "newest": "lists"}
 
 
 class Site(NamedTuple):
@@ -96,57 +94,6 @@ class _Entropy:
         return bytes(size)
 
 
-class Lookups:
-    """Watches the process caches: of the distinct things that a request looks up, how many were there."""
-
-    def __init__(self, caches: Caches) -> None:
-        self.asked = dict.fromkeys((*CACHES, "viewers"), 0)
-        self.hits = dict(self.asked)
-        self._caches: Any = caches
-        self._seen: dict[int, set[tuple[str, int]]] = {}
-        for method, name in ASKS.items():
-            setattr(caches, method, self._watched(getattr(caches, method), name))
-
-    def begin(self, reader: int) -> None:
-        """A request of this reader."""
-        self._seen[REQUEST.get()] = set()
-        self.asked["viewers"] += 1
-        self.hits["viewers"] += self._caches.viewer_cache.peek(reader) is not None
-
-    def end(self) -> None:
-        """It is over."""
-        self._seen.pop(REQUEST.get(), None)
-
-    def now(self) -> tuple[dict[str, int], dict[str, int]]:
-        """What was asked so far, and what of it was there."""
-        return dict(self.asked), dict(self.hits)
-
-    def clear(self) -> None:
-        """Count from here."""
-        for name in self.asked:
-            self.asked[name] = self.hits[name] = 0
-
-    def _watched(self, asks: Any, name: str) -> Any:
-        async def look(ids: Sequence[int]) -> Any:
-            seen, cache = self._seen.get(REQUEST.get()), getattr(self._caches, CACHES[name])
-            if seen is not None:
-                for one in ids:
-                    if one > 0 and (name, one) not in seen:
-                        seen.add((name, one))
-                        self.asked[name] += 1
-                        self.hits[name] += cache.peek(one) is not None
-            return await asks(ids)
-
-        return look
-
-
-class _Unkept(Recent[Any, Any]):
-    """A cache that keeps nothing: each page asks the store."""
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        return
-
-
 class Process:
     """The gateway process and its requests."""
 
@@ -159,7 +106,7 @@ class Process:
         self.outcomes: list[Outcome] = []
         self.reactions = self.reactions_failed = 0
         if site.lists_s == 0:
-            twit.caches.newest_cache = _Unkept(1)
+            twit.caches.newest_cache = Unkept(1)
 
     async def serve(self, visits: Sequence[Visit], tell: Told) -> Lived:
         """All of them, each when it comes, and the author's post among them."""
