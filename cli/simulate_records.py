@@ -26,6 +26,7 @@ class Asked(msgspec.Struct, frozen=True):
     variants: bool
     work: str
     core: bool = True
+    check: int = 0
 
 
 class Recorded(NamedTuple):

@@ -46,13 +46,14 @@ COMPARED = {"field": "field", "before": "before", "now": "now", "ratio": "ratio"
 @click.option("--replay", metavar="RUN", help="Play a recorded run again: the same bytes, or exit 4.")
 @click.option("--variants/--no-variants", default=True, help="Play the scenario's variants beside it.")
 @click.option("--core/--no-core", default=True, help="Have a gateway process of the real core serve the seconds around the first event.")
+@click.option("--check-surrogate", "check", type=click.IntRange(0, 64), default=0, metavar="N", help="Play N worlds of the plan beside its fast stand-in; 8 for a record.")
 @click.option("--workers", type=click.IntRange(1, 256), help="Threads; no result depends on it. One a core if not given.")
 @click.option("--work", default="design", metavar="FILE", help="What calls take: design, or what calibrate wrote.")
 @click.option("--record/--no-record", default=True, help="Keep a run folder.")
 def run(
     scenario: str, *, users: str | None, duration: str | None, seed: int | None, mode: str | None, settings: tuple[str, ...], sweep: str | None,
-    thresholds: tuple[str, ...], compare: str | None, replay: str | None, variants: bool, core: bool, workers: int | None, work: str,
-    record: bool,
+    thresholds: tuple[str, ...], compare: str | None, replay: str | None, variants: bool, core: bool, check: int, workers: int | None,
+    work: str, record: bool,
 ) -> None:
     """Play a scenario on a population and say whether the fleet holds; exit 4 if it does not.
 
@@ -71,10 +72,10 @@ def run(
         key, values = asking.sweep(sweep)
         _swept(scenario, changes, key, values, workers=workers, work=work)
         return
-    ran = _play(scenario, changes, variants=variants, core=core, workers=workers, work=work)
     before = recorded(compare) if compare else None
+    ran = _play(scenario, changes, variants=variants, core=core, check=check, workers=workers, work=work)
     if record:
-        terminal().say(f"run {kept(Asked(scenario, changes, variants, work, core), ran.document)}")
+        terminal().say(f"run {kept(Asked(scenario, changes, variants, work, core, check), ran.document)}")
     if before is None:
         _show(ran)
     else:
@@ -82,7 +83,9 @@ def run(
     _exit(ran.document, scenario)
 
 
-def _play(scenario: str, changes: Mapping[str, object], *, variants: bool, core: bool, workers: int | None, work: str) -> Ran:
+def _play(
+    scenario: str, changes: Mapping[str, object], *, variants: bool, core: bool, workers: int | None, work: str, check: int = 0
+) -> Ran:
     import os
 
     from .. import __version__
@@ -92,7 +95,7 @@ def _play(scenario: str, changes: Mapping[str, object], *, variants: bool, core:
     asked = load_scenario(scenario, changes)
     beside = {name: varied(scenario, changes, name) for name in asked.variants} if variants else {}
     with terminal().progress(asked.name, None) as bar:
-        return play(asked, beside, workers=workers or os.cpu_count() or 1, commit=__version__, work=work, core=core, tell=bar.step)
+        return play(asked, beside, workers=workers or os.cpu_count() or 1, commit=__version__, work=work, core=core, check=check, tell=bar.step)
 
 
 def _show(ran: Ran) -> None:
@@ -155,7 +158,7 @@ def _replayed(name: str, workers: int | None) -> None:
 
     before = recorded(name)
     asked = before.asked
-    ran = _play(asked.scenario, asked.changes, variants=asked.variants, core=asked.core, workers=workers, work=asked.work)
+    ran = _play(asked.scenario, asked.changes, variants=asked.variants, core=asked.core, check=asked.check, workers=workers, work=asked.work)
     _show(ran)
     if not same(before.document, ran.document):
         raise Mismatch(

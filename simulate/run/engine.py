@@ -36,6 +36,7 @@ COLD_PAGES_MIN = 200
 BACKLOG_S = 0.5  # what stalls leave on some shard or other at any time
 DEADLINE_S = 5.0  # a page that takes longer has failed: `request_deadline_ms` of core/limits.py
 QUEUE_RULE = Rule(events_max=512, grid=16)
+LONG_RULE = Rule(events_max=128, grid=16)  # bundles four times as large where there are hundreds of minutes
 
 Progress = Callable[[int, int], None]
 MoreCalls = Callable[[int], list[Extra]]
@@ -121,7 +122,7 @@ class Engine:
         tiers = loads.tiers
         self._states = {
             tier: fresh(
-                server, tiers.epoch.shards(tier), scenario.seed, window_us=WINDOW_US, rule=QUEUE_RULE,
+                server, tiers.epoch.shards(tier), scenario.seed, window_us=WINDOW_US, rule=QUEUE_RULE if self._span == 1 else LONG_RULE,
                 classes=CLASSES if tier is Tier.REDIS else 1,
             )
             for tier, server in tiers.servers.items()

@@ -46,6 +46,17 @@ class Lost(NamedTuple):
     since: int
 
 
+class Times(NamedTuple):
+    """So many times the day's calls, elements and bytes of a kind: another world's load."""
+
+    calls: float = 1.0
+    elements: float = 1.0
+    bytes: float = 1.0
+
+
+ONCE = Times()
+
+
 class Asked(NamedTuple):
     """A minute of one tier, ready for its queue: calls and elements of each kind, and how much of the tier each kind takes."""
 
@@ -59,9 +70,12 @@ class RunLoads:
 
     windows = MINUTE_S
 
-    def __init__(self, day: DayLoad, tiers: Tiers, theta: Theta, *, process_hit: float, start_s: int, seed: int) -> None:
+    def __init__(
+        self, day: DayLoad, tiers: Tiers, theta: Theta, *, process_hit: float, start_s: int, seed: int, times: Mapping[Kind, Times] | None = None
+    ) -> None:
         self.day, self.tiers, self.process_hit = day, tiers, process_hit
         self._theta, self._start_s, self._seed = theta, start_s - start_s % MINUTE_S, seed
+        self._times = times or {}
         self._minute, self._block = -1, Block(0, 0, {}, {})
 
     def per_read(self, kind: Kind) -> float:
@@ -98,8 +112,8 @@ class RunLoads:
         kinds = kinds_of(tier)
         calls, elements = [], []
         for kind in kinds:
-            left = factor * self._left(kind)
-            some, inside = (_times(one[kind], left) for one in (self._block.calls, self._block.elements))
+            left, x = factor * self._left(kind), self._times.get(kind, ONCE)
+            some, inside = _times(self._block.calls[kind], left * x.calls), _times(self._block.elements[kind], left * x.elements)
             held = inside.sum(axis=1).astype(np.float64)
             for extra in (one for one in extras if one.kind is kind):
                 some = some + extra.calls
@@ -108,7 +122,8 @@ class RunLoads:
             calls.append(on_replicas(some, copies))
             elements.append(np.rint(on_replicas(held, copies)).astype(np.int64))
         made, inner = np.stack(calls), np.stack(elements)
-        weights = np.array([self.day.element_bytes[kind] for kind in kinds])[:, None]
+        heavier = {kind: x.bytes / max(x.elements, 1e-12) for kind, x in self._times.items()}
+        weights = np.array([self.day.element_bytes[kind] * heavier.get(kind, 1.0) for kind in kinds])[:, None]
         work = mean_work(kinds, made.sum(axis=2), inner, inner * weights, self._theta) * self.tiers.slow[tier]
         counts = {kind: (int(made[at].sum()), int(inner[at].sum())) for at, kind in enumerate(kinds)}
         room = MINUTE_S * self.tiers.servers[tier].servers * made.shape[1]

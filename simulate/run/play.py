@@ -11,9 +11,11 @@ import msgspec
 
 from ..kinds import Tier
 from ..verdict_schema import Document, Variant
+from .check import surrogate_errors
 from .deliveries import classes, extra_pushes, ways
 from .engine import Engine, Played, Seen
 from .prepare import Prepared, Told, prepare
+from .reasons import told_recovery
 from .sample import Watch, sample
 from .scenario import Delivery, Happening, Scenario
 from .verdict import Found, document, plan_of
@@ -32,9 +34,10 @@ class Ran(NamedTuple):
 
 def run(
     scenario: Scenario, variants: Mapping[str, Scenario], *, workers: int = 2, commit: str = "", work: str = "design", keep: bool = True,
-    core: bool = True, tell: Told | None = None, clock: Clock = perf_counter,
+    core: bool = True, check: int = 0, tell: Told | None = None, clock: Clock = perf_counter,
 ) -> Ran:  # fmt: skip
-    """Play it; with `core`, a gateway process of the real core among it. The same scenario gives the same document but `timing`. Raises `Invalid`."""
+    """Play it; with `core`, a gateway process of the real core among it; `check`: worlds of the surrogate that are played beside
+    it. The same scenario gives the same document but `timing`. Raises `Invalid`."""
     say = tell or (lambda _step, _done, _total: None)
     began = clock()
     prepared = prepare(scenario, workers=workers, tell=say, work=work, keep=keep)
@@ -45,9 +48,11 @@ def run(
     through = sample(prepared, watch, tell=lambda done, total: say("core", done, total)) if watch else None
     sampled = clock()
     posts = [event for event in scenario.events if event.kind is Happening.POST]
+    planned = plan_of(prepared, lambda done, _what: say("plan", done, 6))
     found = Found(
         prepared=prepared, played=played, ways=ways(prepared, posts[0]) if posts else [], classes=classes(prepared),
-        planned=plan_of(prepared, lambda done, _what: say("plan", done, 6)), core=through,
+        planned=planned, core=through,
+        errors=surrogate_errors(prepared, planned, check, workers=workers, tell=lambda done, total: say("worlds", done, total)) if check else (),
     )  # fmt: skip
     beside = []
     for number, (name, other) in enumerate(variants.items()):
@@ -82,9 +87,10 @@ def _beside(prepared: Prepared, name: str, other: Scenario, workers: int) -> Var
     there = prepared if same_day(prepared.scenario, other) else prepare(other, workers=workers)
     played = _played(there, short, workers)
     worst = [row.p99_ms for row in played.rows if row.p99_ms is not None]
+    recovery = told_recovery(played)
     return Variant(
         name=name, home_p99_ms=max(worst, default=None), failed_share=played.failed_share, rebuilds=sum(row.rebuilds for row in played.rows),
-        recovered_s=played.recovery.recovered_s if played.recovery else None, metastable=played.recovery.metastable if played.recovery else None,
+        recovered_s=recovery.recovered_s if recovery else None, metastable=recovery.metastable if recovery else None,
         redis_rho_peak=max(row.rho_busiest[Tier.REDIS] for row in played.rows),
     )  # fmt: skip
 

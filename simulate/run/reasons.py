@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
+from ..fleet.judge import UNSIZED, judge
+from ..fleet.plan import Planned
+from ..fleet.surrogate import home_p99_ms
 from ..kinds import TIER_OF, Kind, Tier
 from ..quantities import shown_count, shown_seconds
+from ..queues.recovery import Verdict as Recovery
 from ..verdict_schema import Slo
 from .engine import Played, Row
 from .loads import MINUTE_S
 from .prepare import Prepared
 from .scenario import Amount, Event, Happening
 
+HEALTHY = 0.01  # share of the worst tier's calls that may fail before an event, for a recovery to mean something
 PART = 0.05  # of a tier's utilisation: smaller parts are told together
 FULL = 1.0
 
@@ -37,6 +44,22 @@ def _retries(prepared: Prepared, played: Played) -> str:
     return f"retries: {found}" + (f"; {100 * played.failing_before:.3g} % of its calls failed before" if played.failing_before > 0.001 else "")
 
 
+def told_recovery(played: Played) -> Recovery | None:
+    """How it recovered; nothing where nothing happened, or where it failed already before."""
+    return None if played.failing_before > HEALTHY else played.recovery
+
+
+def with_plan(planned: Planned) -> list[str]:
+    """What would hold instead, and a home page's p99 there, in closed form."""
+    if planned.judged.holds or not planned.is_named:
+        return []
+    steady = np.where(np.isfinite(there := home_p99_ms(planned.planned, planned.worlds, planned.planned.used(planned.worlds))), there, np.inf)
+    low, middle, high = (float(np.percentile(steady, share, method="nearest")) for share in (5, 50, 95))
+    tiers = ", ".join(f"{one.tier} {one.nodes:,} ({one.choice})" for one in planned.tiers if one.nodes and one.status != UNSIZED)
+    held = judge(planned.planned, planned.middle, planned.worlds).held
+    return [f"plan: {tiers}: resources fit in {100 * held:.0f} % of worlds, home p99 {middle:.0f} ms [{low:.0f}, {high:.0f}] in closed form"]
+
+
 def _behind(prepared: Prepared, played: Played, slo: Slo) -> Iterator[str]:
     rows = played.rows
     if slo.metric.startswith("home_read"):
@@ -48,11 +71,13 @@ def _behind(prepared: Prepared, played: Played, slo: Slo) -> Iterator[str]:
         yield f"error_share {_told(slo.worst)} in the worst {_span(played)}, {_told(slo.value)} of the whole run: {_refusing(worst)}"
     elif slo.metric == "recovered_s":
         metastable = played.recovery is not None and played.recovery.metastable
-        never = "it does not recover by itself: what fails keeps failing" if metastable else "it had not recovered when the run ended"
+        late = "it failed before already" if played.failing_before > HEALTHY else "it had not recovered when the run ended"
+        never = "it does not recover by itself: what fails keeps failing" if metastable else late
         yield never if slo.value is None else f"recovered after {_told(slo.value)} s"
     elif slo.metric == "delivery_p99_s" and slo.worst is not None:
         wait = max((row.push_p99_s or 0.0 for row in rows), default=0.0)
-        yield f"delivery_p99_s {_told(slo.worst)}: {shown_seconds(wait)} of it is what a push waits in redis in the worst minute"
+        failing = "; more than one push in a hundred times out" if wait >= prepared.tiers.servers[Tier.REDIS].timeout_s else ""
+        yield f"delivery_p99_s {_told(slo.worst)}: {shown_seconds(wait)} of it is what a push waits in redis in the worst minute{failing}"
     else:
         yield f"{slo.metric} {_told(slo.worst)} where {slo.limit.partition('<=')[2]} is promised"
 
@@ -128,4 +153,4 @@ def _interval(one: Amount) -> str:
 
 
 def _told(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.3g}"
+    return "unknown" if value is None else f"{value:,.0f}" if value >= 999.5 else f"{value:.3g}"

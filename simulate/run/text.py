@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Iterator
 
 from ..fleet.plan import YEARS_MAX
@@ -13,7 +15,7 @@ from .scenario import Delivery, Scenario
 
 NAMES = {Delivery.HYBRID: "hybrid", Delivery.PUSH: "push, one worker", Delivery.PUSH_SUBTASKS: "push, subtasks", Delivery.PULL: "pull"}
 
-HEADS = {"change": "CHANGE", "note": " note", "spike": " spike", "hot key": " hot key", "likes": " likes"}
+HEADS = {"change": "CHANGE", "plan": "PLAN", "note": " note", "spike": " spike", "hot key": " hot key", "likes": " likes"}
 SILENT = "retries"  # told with the recovery
 
 
@@ -42,6 +44,7 @@ def lines(answer: Document, scenario: Scenario, fleet: str) -> Iterator[str]:
     yield from _tiers(answer)
     yield from _regions(answer)
     yield from closing(answer)
+    yield from _checked(answer)
     yield from _reconciled(answer)
 
 
@@ -53,9 +56,9 @@ def _not_because(answer: Document) -> str:
 
 def _slo(one: Slo) -> str:
     head = " holds " if one.holds else " breach"
-    value = "no figure of the whole run" if one.value is None else f"{one.value:.3g}"
-    interval = f" [{one.ci[0]:.3g}, {one.ci[1]:.3g}]" if one.ci[0] is not None and one.ci[1] is not None else ""
-    worst = f", worst {one.worst:.3g}" if one.worst is not None and one.worst != one.value else ""
+    value = "no figure of the whole run" if one.value is None else _n(one.value)
+    interval = f" [{_n(one.ci[0])}, {_n(one.ci[1])}]" if one.ci[0] is not None and one.ci[1] is not None else ""
+    worst = f", worst {_n(one.worst)}" if one.worst is not None and one.worst != one.value else ""
     since = f", from t={one.first_breach} for {shown_seconds(one.duration_s or 0)}" if one.first_breach else ""
     return f"{head}  {one.limit}: {value}{interval}{worst}{since}   n {shown_count(one.n)}, n_eff {one.n_eff}"
 
@@ -70,8 +73,9 @@ def _spike(answer: Document) -> Iterator[str]:
     if answer.variants:
         yield f"{'PLAYED BESIDE':<22}{'home p99, worst minute':<26}{'failed':<10}{'rebuilds':<11}{'recovered':<14}redis rho"
     for one in answer.variants:
-        after = "never" if one.metastable else "not in the run" if one.recovered_s is None else shown_seconds(one.recovered_s)
-        p99 = "-" if one.home_p99_ms is None else f"{one.home_p99_ms:.3g} ms"
+        undecided = "-" if one.metastable is None else "not in the run"
+        after = "never" if one.metastable else undecided if one.recovered_s is None else shown_seconds(one.recovered_s)
+        p99 = "-" if one.home_p99_ms is None else f"{_n(one.home_p99_ms)} ms"
         yield f"  {one.name:<20}{p99:<26}{100 * (one.failed_share or 0):<10.3g}{shown_count(one.rebuilds):<11}{after:<14}{one.redis_rho_peak or 0:.2f}"
 
 
@@ -84,6 +88,8 @@ def _recovery(answer: Document) -> Iterator[str]:
         yield f"RECOVERY as before {shown_seconds(verdict.recovered_s)} after the last event; not metastable ({retries})"
     elif verdict.metastable is not None:
         yield f"RECOVERY undecided when the run ended ({retries})"
+    elif retries:
+        yield f"RECOVERY there is nothing to recover to ({retries})"
 
 
 def _grown(answer: Document) -> Iterator[str]:
@@ -104,7 +110,7 @@ def _years(value: float | None) -> str:
 def _latency(answer: Document) -> Iterator[str]:
     for one in answer.latency:
         gap = f"a gap: {one.n_eff} independent minutes of {BATCHES_MIN}" if one.n_eff < BATCHES_MIN else "too few samples"
-        shown = "  ".join(f"{name} {gap if value is None else f'{value:.3g} ms'}" for name, value in (("p50", one.p50), ("p99", one.p99), ("p99.9", one.p999)))
+        shown = "  ".join(f"{name} {gap if value is None else f'{_n(value)} ms'}" for name, value in (("p50", one.p50), ("p99", one.p99), ("p99.9", one.p999)))
         diff = "" if one.diff is None else f"  {one.diff:.2f}x the other estimate"
         yield f"HOME     {one.cohort}, by {one.estimate}: {shown}{diff}   n {shown_count(one.n)}, n_eff {one.n_eff}"
 
@@ -137,8 +143,18 @@ def _tiers(answer: Document) -> Iterator[str]:
     yield f"  {'TIER':<11}{'NODES':>7}{'SHARDS':>8}{'RHO':>7}{'PEAK':>7}{'HOT x':>7}{'STALLS s/day, may':>20}  STATUS"
     for tier in answer.tiers:
         rho = ["-" if value is None else f"{value:.2f}" for value in (tier.rho_mean, tier.rho_peak)]
-        budget = f"{tier.stalls_s_day or 0:.3g}, {tier.stall_budget_s_day or 0:.3g}"
+        budget = f"{tier.stalls_s_day or 0:.3g}, {'-' if tier.stall_budget_s_day is None else f'{tier.stall_budget_s_day:.3g}'}"
         yield f"  {tier.tier:<11}{tier.nodes:>7,}{tier.instances:>8,}{rho[0]:>7}{rho[1]:>7}{tier.hot_shard_x or 1:>7.2f}{budget:>20}  {tier.status}"
+
+
+def _checked(answer: Document) -> Iterator[str]:
+    """The planner's fast stand-in beside full runs: the middle ratio and the farthest ones, by figure."""
+    ratios: dict[str, list[float]] = {}
+    for row in answer.surrogate_error:
+        if row.surrogate > 0 and math.isfinite(row.surrogate):
+            ratios.setdefault(row.metric, []).append(row.full / row.surrogate)
+    for metric, found in ratios.items():
+        yield f"SURROGATE {metric}: a full run says {statistics.median(found):.2f}x as much [{min(found):.2f}, {max(found):.2f}] in {len(found)} worlds"
 
 
 def _reconciled(answer: Document) -> Iterator[str]:
@@ -152,6 +168,11 @@ def _amount(name: str, value: float) -> str:
 
 
 TIMES = {"open_half", "react_half", "within", "failover", "lasts"}
+
+
+def _n(value: float) -> str:
+    """Three figures, and no powers of ten."""
+    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
 
 
 def _x(value: float | None) -> str:

@@ -41,7 +41,7 @@ from .growth import growth
 from .load_rows import load_rows, relative
 from .loads import MINUTE_S, REMEMBERED
 from .prepare import Prepared
-from .reasons import of_events, reasons
+from .reasons import of_events, reasons, told_recovery, with_plan
 from .sample import Sampled
 
 HOT_KEYS = 5
@@ -102,11 +102,11 @@ def document(found: Found, *, run_id: str, commit: str, timing: Mapping[str, flo
     base = planned_document(found.planned, [], commit=commit, errors=found.errors)
     slos = [_slo(found, metric, limit) for metric, limit in scenario.slo.items()]
     short = [check for check in found.planned.judged.checks if check.status == SIZED and check.have < check.need]
-    recovery = played.recovery
+    recovery = told_recovery(played)
     verdict = Verdict(
         holds=all(slo.holds for slo in slos) and not short and not (recovery and recovery.metastable), held=found.planned.judged.held,
         slo=slos, binding=base.verdict.binding, recovered_s=recovery.recovered_s if recovery else None,
-        metastable=recovery.metastable if recovery else None, why=[*reasons(prepared, played, slos), *base.verdict.why, *of_events(prepared, played)],
+        metastable=recovery.metastable if recovery else None, why=[*reasons(prepared, played, slos), *base.verdict.why, *with_plan(found.planned), *of_events(prepared, played)],
         flips=[Flip(input=name, value=value) for name, value in found.planned.flips],
     )  # fmt: skip
     run = Run(id=run_id, seed=scenario.seed, commit=commit, mode=scenario.mode, preset=scenario.preset, prices_date=base.run.prices_date)
@@ -137,8 +137,9 @@ def metric(found: Found, name: str) -> Metric:
         full = [one.utilisation for one in judged.checks if one.resource == name.removesuffix("_share") and one.status == SIZED]
         return Metric(max(full, default=None), max(full, default=None), n=1, n_eff=1)
     if name == "recovered_s":
-        verdict = played.recovery
-        return Metric(verdict.recovered_s if verdict else 0.0, verdict.recovered_s if verdict else 0.0, n=len(rows), n_eff=1)
+        verdict = told_recovery(played)
+        recovered = 0.0 if played.recovery is None else verdict.recovered_s if verdict else None
+        return Metric(recovered, recovered, n=len(rows), n_eff=1)
     cost = sum(one.cost_yr or 0.0 for one in found.planned.tiers)
     return Metric(cost, cost, n=1, n_eff=1)
 
@@ -199,7 +200,7 @@ def _tier(found: Found, base: TierState) -> TierState:
         base, instances=prepared.tiers.epoch.shards(tier), nodes=prepared.tiers.nodes[tier],
         rho_mean=seen.rho_sum / max(1, seen.minutes) if known else None, rho_peak=seen.rho_peak if known else None,
         hot_shard_x=_hot_x(prepared, tier), hot_keys=hot if tier is Tier.REDIS and pulled else [],
-        cold_users=float(max(row.cold_users for row in played.rows)) if tier is Tier.REDIS else None, stall_budget_s_day=budget.with_queue, stalls_s_day=budget.planned,
+        cold_users=float(max(row.cold_users for row in played.rows)) if tier is Tier.REDIS else None, stall_budget_s_day=budget.with_queue if seen.rho_peak < 1 else None, stalls_s_day=budget.planned,
         status="planned" if tier in prepared.tiers.planned and known else base.status,
     )  # fmt: skip
 

@@ -30,7 +30,7 @@ def test_the_spike_is_what_its_file_says():
     (event,) = spike.events
     assert (event.kind, event.at_s, event["followers"]) == (Happening.POST, 600, 100e6)
     assert (event.amounts["open_share"].low, event.amounts["open_half"].high) == (0.01, 120)
-    assert (spike.start_s, spike.duration_s, spike.users) == (19.5 * 3600, 2400, 500_000_000)
+    assert (spike.start_s, spike.duration_s, spike.users) == (3 * 3600 + 2400, 2400, 500_000_000)
     assert varied("celebrity-spike", {}, "push, one worker").rule.delivery is Delivery.PUSH
 
 
