@@ -14,6 +14,7 @@ simulate = LazyGroup(
         "fleet": Entry(SIZE, ".simulate_fleet", "fleet", "The machines: show a fleet, compare two, check that one holds the load."),
         "run": Entry(PEOPLE, ".simulate_run", "run", "Play a scenario on a population and say whether the fleet holds; exit 4 if it does not."),
         "calibrate": Entry(SIZE, ".simulate_calibrate", "calibrate", "Measure work by kind in one's own stores, as intervals."),
+        "validate": Entry(PEOPLE, ".simulate_validate", "validate", "Hold the simulator against what is known, rung by rung; exit 4 if a rung does not hold."),
         "population": Entry(PEOPLE, ".simulate_population", "population", "The people of the simulated world: parameters, statistics, persons."),
     },
     help="Plan capacity: the arithmetic, the population, the day.",

@@ -55,7 +55,7 @@ class Service:
             _before_others(generator.pid)
         out, _ = generator.communicate(timeout=3 * seconds + 60)
         if generator.returncode or json.loads(out)["bad"]:
-            raise StoreDown(f"the server did not answer the load: {out.strip() or generator.returncode}", try_="twit serve, and look at what it says")
+            raise StoreDown(f"the server did not answer the load: {out.strip() or generator.returncode}", try_="twit serve")
         table = np.fromfile(met).reshape(-1, 3)
         return Met(rate, table[:, 0].copy(), table[:, 1].copy(), table[:, 2].copy())
 
