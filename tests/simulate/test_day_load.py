@@ -11,7 +11,6 @@ from twit.simulate.day.load import assemble, run_day
 from twit.simulate.day.pages import learn
 from twit.simulate.day.parts import count_day
 from twit.simulate.day.rule import DayRule, Delivery, Lists, Mode
-from twit.simulate.day.spikes import Spike, with_spike
 from twit.simulate.kinds import Kind
 from twit.simulate.population.people import open_population
 
@@ -157,18 +156,6 @@ def test_lists_cost_most_at_redis_and_nothing_where_events_are_followed(people, 
 def test_the_world_has_the_peak_that_was_asked_for(people, drawn):
     by_hour = drawn.reads.sum(axis=0).reshape(24, 60).sum(axis=1)
     assert by_hour.max() / by_hour.mean() == pytest.approx(people.params["clock.peak"], rel=0.04)
-
-
-def test_a_spike_adds_what_its_curves_say_and_likes_meet_one_partition(drawn):
-    spike = Spike(tweet=12345, followers=10_000, at_s=3_600, opens=0.05, likes=0.02, likes_within_s=60)
-    plain = day_block(drawn, 3_600, 3_900)
-    risen = with_spike(plain, spike, drawn)
-    more = risen.calls[Kind.REQUEST] - plain.calls[Kind.REQUEST]
-    assert int(more.sum()) == pytest.approx(500, rel=0.02)
-    likes = risen.calls[Kind.LIKE] - plain.calls[Kind.LIKE]
-    assert np.count_nonzero(likes.sum(axis=1)) == 1
-    assert int(likes.sum()) == 200
-    assert more[:, :60].sum() > 3 * more[:, 120:180].sum()
 
 
 @pytest.mark.parametrize(

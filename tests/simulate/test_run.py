@@ -9,7 +9,9 @@ import run_towns as towns
 
 from twit.core.errors import Invalid
 from twit.simulate.kinds import Kind, Tier
+from twit.simulate.queues.model import fresh
 from twit.simulate.run.deliveries import classes, ways
+from twit.simulate.run.happenings import Happenings
 from twit.simulate.run.scenario import Lists
 
 SPIKE = {"events__spike__followers": "20k", "events__spike__at": "2m", "run__duration": "5m"}
@@ -62,6 +64,19 @@ def test_a_spike_brings_opens_likes_on_one_partition_and_goes_by(town, fleet):
     assert sum(opened) == pytest.approx(0.03 * resident, rel=0.05)
     assert 0 < sum(row.likes for row in run.rows) < 0.3 * sum(opened)
     assert run.recovery.recovered_s == 0 and not run.recovery.metastable
+
+
+def test_likes_of_a_tweet_meet_one_partition_and_opens_all_of_them(town, fleet):
+    one = towns.scenario("celebrity-spike", fleet, **SPIKE)
+    effect = Happenings(one.events, one.rule, town.loads, town.people, one.seed).minute(2, {Tier.REDIS: redis_of(town)}, 0.1)
+    likes, opens = (sum(extra.calls for extra in effect.extras if extra.kind is kind) for kind in (Kind.LIKE, Kind.REQUEST))
+    assert int(likes.sum()) == effect.likes > 0 and np.count_nonzero(likes.sum(axis=1)) == 1
+    assert int(opens.sum()) == effect.opened and (opens.sum(axis=1) > 0).all()
+    assert opens[:, :20].sum() > 1.5 * opens[:, 40:].sum()  # soon at first, then ever fewer
+
+
+def redis_of(town):
+    return fresh(town.tiers.servers[Tier.REDIS], town.tiers.epoch.redis, 7, window_us=1_000_000)
 
 
 def test_a_wave_of_opens_reads_the_authors_list_where_lists_are_in_redis(town, fleet):
