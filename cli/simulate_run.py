@@ -58,7 +58,8 @@ def run(
     """Play a scenario on a population and say whether the fleet holds; exit 4 if it does not.
 
     Scenarios: steady, celebrity-spike, thundering-herd, redis-node-loss, growth, or a TOML file. The day is counted once and kept;
-    queues of all tiers and a sample of home pages are played minute by minute, and on until everything has recovered.
+    queues of all tiers and a sample of home pages are played minute by minute, and on until everything has recovered. Ctrl-C while
+    counting keeps what is counted: the same run again goes on from there.
     """
     from ..scenarios import asking
     from .simulate_records import Asked, kept, recorded
