@@ -111,6 +111,8 @@ def _latency(answer: Document) -> Iterator[str]:
     for one in answer.latency:
         gap = f"a gap: {one.n_eff} independent minutes of {BATCHES_MIN}" if one.n_eff < BATCHES_MIN else "too few samples"
         shown = "  ".join(f"{name} {gap if value is None else f'{_n(value)} ms'}" for name, value in (("p50", one.p50), ("p99", one.p99), ("p99.9", one.p999)))
+        if one.p50 is None and one.p99 is None:
+            shown = f"p50 and p99 {gap}"
         diff = "" if one.diff is None else f"  {one.diff:.2f}x the other estimate"
         yield f"HOME     {one.cohort}, by {one.estimate}: {shown}{diff}   n {shown_count(one.n)}, n_eff {one.n_eff}"
 
