@@ -26,7 +26,7 @@ from .tiers import kinds_of, replicas
 
 
 class Step(NamedTuple):
-    """Calls of one kind to `fan` shards at once."""
+    """Calls of one kind to `fan` shards at once; a page may take several such steps of a kind, one after the other."""
 
     kind: Kind
     fan: int
@@ -74,13 +74,18 @@ def warm_steps(loads: RunLoads, width: float) -> list[Step]:
         asked = loads.per_read(kind) * replicas(kind, loads.tiers.fleet)  # a quorum is as slow as the slower of its nodes
         return max(1, min(round(asked), epoch.shards(TIER_OF[kind])))
 
-    steps = [Step(Kind.REQUEST, 1), Step(Kind.FOLLOWING, 1), Step(Kind.VIEWER, min(3, epoch.redis)), Step(Kind.HOME_IDS, 1)]
+    def rounds(kind: Kind) -> list[Step]:
+        """A kind that the core asks for batch after batch: candidates, originals, quotes."""
+        times = max(1, round(loads.day.pages.of(loads.day.pages.warm, kind).calls))
+        return [Step(kind, max(1, round(fan(kind) / times)))] * times
+
+    steps = [Step(Kind.REQUEST, 1), Step(Kind.FOLLOWING, 1), Step(Kind.VIEWER, min(3, epoch.redis)), *rounds(Kind.HOME_IDS)]
     if loads.per_read(Kind.CELEB_LIST) >= 0.5:
         steps.append(Step(Kind.CELEB_LIST, _touched(min(width, loads.per_read(Kind.CELEB_LIST)), epoch.redis)))
-    steps.append(Step(Kind.HYDRATE, fan(Kind.HYDRATE)))
+    steps += rounds(Kind.HYDRATE)
     if loads.per_read(Kind.HYDRATE_MISS) >= 0.5:
         steps.append(Step(Kind.HYDRATE_MISS, fan(Kind.HYDRATE_MISS)))
-    return [*steps, Step(Kind.USERS, fan(Kind.USERS)), Step(Kind.TWEET_COUNTS, fan(Kind.TWEET_COUNTS))]
+    return [*steps, *rounds(Kind.USERS), Step(Kind.TWEET_COUNTS, fan(Kind.TWEET_COUNTS))]
 
 
 def cold_steps(loads: RunLoads, followees: float, width: float) -> list[Step]:
@@ -111,8 +116,8 @@ def sampled(
         one = _step(traces[tier], step, at, key_of(seed, "step", number))
         took = one.seconds + theta.net_us[tier] * 1e-6
         answered = np.isfinite(took)
-        by_step[step.kind] = float(np.mean(took[answered])) if answered.any() else deadline_s
-        refused[step.kind] = float(1 - np.mean(answered))
+        by_step[step.kind] = by_step.get(step.kind, 0.0) + (float(np.mean(took[answered])) if answered.any() else deadline_s)
+        refused[step.kind] = max(refused.get(step.kind, 0.0), float(1 - np.mean(answered)))
         total = total + took
     return Minute(np.minimum(total, deadline_s), total > deadline_s, by_step, refused)
 
