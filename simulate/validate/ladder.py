@@ -72,7 +72,7 @@ class Climb:
 
     clock: Clock
     tell: Tell = lambda _, __, ___: None
-    rounds: int = 2
+    rounds: int = 3
     capacity_python: str = sys.executable
 
 

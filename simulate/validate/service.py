@@ -2,6 +2,9 @@
 
 Fitted on loads up to half the knee; from that the queues predict p50 and p99 at loads up to 80 % of the knee they predict, and
 the knee itself. Above it only the direction is predicted. Misses stay in the table.
+
+Known to be missing in the model: a server that finds several requests waiting takes them up together, which costs less for each.
+So knees come out some 7 to 15 % too low, and p99 near the knee too high; lighter loads show nothing of it to fit by.
 """
 
 from __future__ import annotations
@@ -15,10 +18,11 @@ from .service_run import Service, serving
 from .service_world import Shape
 
 P50_WITHIN, P99_WITHIN, KNEE_WITHIN = 0.10, 0.25, 0.10
-GUESS, WARM_S, ROUGH_S = 500.0, 6.0, 2.5  # requests a second to warm up with and to see how fast it is, and for how long
+GUESS, WARM_S, ROUGH_S, ABOVE_S = 500.0, 6.0, 2.5, 4.0  # requests a second to warm up with and to see how fast it is, and for how long
 FITTED, TESTED, ABOVE = (0.3, 0.4, 0.48), (0.5, 0.6, 0.7, 0.78), 1.3  # of the knee, as the first round sees it
+LIGHTER = 0.6  # of the requests of a window, where no tail is looked at
 SETTLE_S = 0.3  # of a window, in which connections are opened: not looked at
-DISTURBED, TRIES = 0.02, 3  # share of a window in which something else ran in the server's place; windows to try then
+DISTURBED, TRIES = 0.01, 2  # share of a window in which something else ran in the server's place; windows to try then
 
 Tell = Callable[[str, int, int], None]
 
@@ -50,8 +54,8 @@ class Report:
     how: str
 
 
-def compare(clock: Clock, *, rounds: int = 3, seconds: float = 2.0, shape: Shape | None = None, tell: Tell = lambda _, __, ___: None) -> Report:
-    """Start the service, load it and compare: about `rounds` × 7 × `seconds`, and 12 s.
+def compare(clock: Clock, *, rounds: int = 3, requests: int = 2_800, shape: Shape | None = None, tell: Tell = lambda _, __, ___: None) -> Report:
+    """Start the service, load it and compare; `requests` of a load in a round. A minute or more: p99 of few says little.
 
     Each round goes over all loads, so that a machine that is faster now than then is so for all of them; the prediction is
     made from the loads that are fitted alone, and knows nothing of the others.
@@ -67,14 +71,15 @@ def compare(clock: Clock, *, rounds: int = 3, seconds: float = 2.0, shape: Shape
         for n in range(rounds):
             tell("rounds", n, rounds)
             for at, rate in enumerate([*(share * knee for share in FITTED), *heavy]):
-                met, share = _window(service, rate, seconds, 100 * n + at)
+                wanted = requests if rate in heavy else requests * LIGHTER
+                met, share = _window(service, rate, SETTLE_S + wanted / rate, 100 * n + at)
                 (light if at < len(FITTED) else heavy[rate]).append(met)
                 held_up = max(held_up, share)
         service.go_with_others()
-        above = service.load(ABOVE * knee, 2 * seconds, seed=90)
+        above = service.load(ABOVE * knee, ABOVE_S, seed=90)
         how = "server and load on cores of their own, before all else" if service.foremost else "server and load among other processes"
     fitted = fit(light)
-    return Report([*_tested(fitted, heavy), *_knee(fitted, heavy, above)], fitted, f"{how}; others ran in the server's place for at most {held_up:.1%} of a window")
+    return Report([*_tested(fitted, heavy), *_knee(fitted, heavy, above)], fitted, f"{how}; others, the host included, ran in the server's place for at most {held_up:.1%} of a window")
 
 
 def _window(service: Service, rate: float, seconds: float, seed: int) -> tuple[Met, float]:

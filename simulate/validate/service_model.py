@@ -25,6 +25,8 @@ WINDOW_US = 100_000
 RUNS, RUN_S = 32, 20.0  # independent runs of a prediction, and how long each is
 ENOUGH = 200  # requests that found the server busy, and another waiting
 APART = 6.0  # deviations (robust) beyond which work was interrupted
+EPISODES = 20  # pauses of a sort, or nothing is said of it: one pause of the machine is no law of the service
+LONG = 4.0  # times the work of a request: what makes a pause a long one
 TICK_S = 5e-5  # a request due less than this before the answer ahead of it cannot be told from one that found nobody
 
 
@@ -56,21 +58,28 @@ class Met:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """An interruption: its mean length, and seconds of work between two."""
+
+    for_s: float
+    every_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Fitted:
     """The work of a request, and its way."""
 
     work_s: float
     variation: float
     way_s: float  # there and back, and waking up
-    stall_s: float  # mean length of an interruption
-    stall_every_s: float  # seconds of work between two; infinite: none
+    pauses: tuple[Pause, ...]  # short ones and long ones apart: a tail is made by the long; seen often enough, or left out
     busy: int  # requests on which the work stands
     idle: int
 
     @property
     def knee(self) -> float:
         """Requests a second at which the server has no time left."""
-        return 1.0 / (self.work_s * (1.0 + self.stall_s / self.stall_every_s))
+        return 1.0 / (self.work_s * (1.0 + sum(pause.for_s / pause.every_s for pause in self.pauses)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +118,16 @@ def fit(light: Sequence[Met], enough: int = ENOUGH) -> Fitted:
     for which in (idle, second, busy):
         calm, interrupted = _apart(which)
         work = float(calm.mean())
-        disturbed.append(interrupted - work)
         if which is idle:
             woken = work
+        else:  # what delays a waking server has to do with idleness, and goes with it
+            disturbed.append(interrupted - work)
     excess = np.concatenate(disturbed)
     way = max(woken - work, 0.0)
-    worked = float(busy.sum() + second.sum() + idle.sum() - way * idle.size)
-    every = worked / excess.size if excess.size else float("inf")
-    variation = float(calm.std() / work)
-    return Fitted(work, variation, way, float(excess.mean()) if excess.size else 0.0, every, busy.size, idle.size)
+    worked = float(busy.sum() + second.sum())
+    long = excess > LONG * work
+    pauses = tuple(Pause(float(some.mean()), worked / some.size) for some in (excess[~long], excess[long]) if some.size >= EPISODES)
+    return Fitted(work, float(calm.std() / work), way, pauses, busy.size, idle.size)
 
 
 def _apart(took: Floats) -> tuple[Floats, Floats]:
@@ -130,9 +140,8 @@ def _apart(took: Floats) -> tuple[Floats, Floats]:
 def predict(fitted: Fitted, rate: float, seed: int = 7) -> Predicted:
     """What callers will wait at `rate` requests a second, by the queues, call by call."""
     rho = rate * fitted.work_s
-    stalls: tuple[Stall, ...] = ()
-    if fitted.stall_every_s < float("inf"):
-        stalls = (Stall("interrupted", fitted.stall_every_s / min(rho, 1.0), fitted.stall_s, spread=True),)
+    names = ("short pause", "long pause")
+    stalls = tuple(Stall(name, one.every_s / min(rho, 1.0), one.for_s, spread=True) for name, one in zip(names, fitted.pauses, strict=False))
     server = Server(Tier.GATEWAY, (Kind.REQUEST,), variation=(fitted.variation,), stalls=stalls)
     state = fresh(server, RUNS, seed, window_us=WINDOW_US, rule=Rule(closed_below=0.0, events_max=1_000_000))
     chance = np.random.default_rng(seed)

@@ -80,8 +80,9 @@ class Service:
             _weighty(self._process.pid)
 
     def held_up_s(self) -> float:
-        """Seconds in which the server could have run and something else did, so far."""
-        return sum(_held_up(self._process.pid, task) for task in _tasks(self._process.pid)) / 1e9
+        """Seconds in which the server could have run and something else did, so far: other processes, or the host."""
+        stolen = _stolen_s(self._cores[0]) if self._cores else 0.0
+        return stolen + sum(_held_up(self._process.pid, task) for task in _tasks(self._process.pid)) / 1e9
 
     def stop(self) -> None:
         """Stop what was started."""
@@ -140,6 +141,14 @@ def _held_up(pid: int, task: int) -> int:
     with contextlib.suppress(OSError, IndexError):
         return int(Path(f"/proc/{pid}/task/{task}/schedstat").read_text().split()[1])
     return 0
+
+
+def _stolen_s(core: int) -> float:
+    """What the host took from a core for others."""
+    with contextlib.suppress(OSError, IndexError):
+        line = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith(f"cpu{core} "))
+        return int(line.split()[8]) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 def _pin(task: int, core: int) -> None:
