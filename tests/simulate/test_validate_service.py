@@ -78,7 +78,7 @@ def test_a_real_service_is_predicted_from_light_loads():
     bounded = [row for row in report.rows if row.bound is not None]
     assert len(bounded) == 9
     assert [row for row in bounded if not row.what.startswith("p99") and abs(row.error) > 2 * row.bound] == []
-    assert [row for row in bounded if not 1 / 3 < row.predicted / row.measured < 3] == []
+    assert [row for row in bounded if not 1 / 5 < row.predicted / row.measured < 5] == []
     assert report.rows[-1].holds
 
 
