@@ -30,7 +30,8 @@ def lines(answer: Document, scenario: Scenario, fleet: str) -> Iterator[str]:
     yield f"VERDICT  {'YES' if verdict.holds else 'NO'} on fleet {fleet}{_not_because(answer)}; resources fit in {100 * (verdict.held or 0):.0f} % of worlds"
     yield from map(_slo, verdict.slo)
     told = [one.partition(": ") for one in verdict.why]
-    yield from (f" why     {head}{colon}{rest}" for head, colon, rest in told if head not in HEADS and head != SILENT)
+    label = " risk    " if verdict.holds else " why     "
+    yield from (f"{label}{head}{colon}{rest}" for head, colon, rest in told if head not in HEADS and head != SILENT)
     for name, shown in HEADS.items():
         yield from (f"{shown:<9}{rest}" for head, _, rest in told if head == name)
     if verdict.binding:
