@@ -1,4 +1,4 @@
-"""Days that were counted once are kept: half a billion people need not be counted again for another fleet or scenario.
+"""Days that were counted once are kept: half a billion people need not be counted again for another scenario on as many shards.
 
 Kept beside the compiled code, in a folder named after its sources, by all that a count depends on. A file that cannot be read
 is counted anew and written over.
