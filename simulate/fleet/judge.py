@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from ..kinds import Tier
+from ..quantities import shown_count
 from .fleet import TIERS
 from .geography import survivors
 from .surrogate import Need, Surrogate
@@ -91,7 +92,7 @@ def _warnings(surrogate: Surrogate, middle: Worlds) -> list[str]:
     if redis.nodes and redis.copies == 1:
         lost = float(middle["weekly_active"][0]) / redis.nodes
         reads = lost * float(middle["following"][0])
-        found.append(f"redis has no replica: a lost node takes {lost / 1e6:.1f}M timelines with it, {reads / 1e9:.2g} billion partition reads to rebuild them")
+        found.append(f"redis has no replica: a lost node takes {shown_count(lost)} timelines with it, {shown_count(reads)} partition reads to rebuild them")
     if redis.instance_gb > FORK_GB:
         found.append(f"redis instances of {redis.instance_gb:g} GB: a fork for a replica or a snapshot stalls one for long, and one core serves all of it")
     if fleet.cassandra.nodes > CLUSTER_NODES:

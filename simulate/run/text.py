@@ -134,7 +134,7 @@ def _core(answer: Document) -> Iterator[str]:
     hit = "-" if one.process_hit is None else f"{one.process_hit:.2f}"
     saw = "" if one.saw is None else f"; {100 * one.saw:.0f} % of {one.called} who came for the tweet saw it"
     yield (
-        f"CORE     one gateway process, {one.pages} pages in {shown_seconds(one.seconds)} at {one.rate_per_s:.3g}/s ({one.rate_x:.3g} processes' share), mean "
+        f"CORE     one gateway process, {one.pages} pages in {shown_seconds(one.seconds)} at {one.rate_per_s:.3g}/s (the share of {one.rate_x:.3g}), mean "
         f"{one.mean_ms or 0:.3g} ms, by queues {one.queue_mean_ms or 0:.3g} ms; {failed}; process hit {hit} after {one.warmed} pages (assumed "
         f"{one.process_hit_assumed:.2f}){saw}"
     )
