@@ -77,17 +77,29 @@ class Account:
             self.aims[said.aimed.partition(":")[0]] += 1
 
     def refuse(self, act, *, again):
-        """Right for what is not allowed, and for what is gone: of an act that is repeated nobody knows whether it was there then."""
+        """Right for what is not allowed, and for what is gone: of an act that is repeated nobody knows whether it was there then.
+
+        A post under a key is another matter: had it been made, its repeat would have been answered with it.
+        """
         self.refused += 1
         if act.verb == "follow":
             assert not self.model.may_follow(act.actor, act.of), f"{act} was refused"
         elif again and act.verb in {"delete", "unretweet", "unlike"}:
             self.apply(act, 0)  # there is nothing that could be taken back: it was
-        elif again:
-            assert act.verb in {"like", "retweet"}, f"{act} was refused"
-            self.unsure.append(act)
+        elif act.verb == "delete":
+            assert act.of in self.model.gone, f"{act} was refused"
         else:
-            assert act.verb != "delete" or act.of in self.model.gone, f"{act} was refused"
+            assert self.vanished(act), f"{act} was refused"
+            if again and act.verb in {"like", "retweet"}:
+                self.unsure.append(act)
+
+    def vanished(self, act):
+        """Whether its tweet is out of the actor's sight, or under an act that takes it away and was not answered."""
+        if not self.model.may_answer(act.actor, act.of):
+            return True
+        deletes = {one.of for one in self.open.values() if one.verb == "delete"}
+        undone = {self.model.retweet_by(one.actor, one.of) for one in self.open.values() if one.verb == "unretweet"}
+        return not {act.of, self.model.original(act.of)}.isdisjoint(deletes | undone)
 
     def apply(self, act, result, *, again=False):
         model = self.model
