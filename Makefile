@@ -13,7 +13,7 @@ serve: $(VENV)/run
 	$(BIN)/twit serve $(ARGS)
 
 test: $(VENV)/dev
-	$(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m "not slow and not live" $(ARGS)
 
 check: lint types slow
 
@@ -25,7 +25,7 @@ types: $(VENV)/dev
 	MYPYPATH=.lint $(BIN)/mypy -p twit.core -p twit.cli -p twit.ops -p twit.simulate
 
 slow: $(VENV)/dev
-	$(BIN)/python -m pytest -m slow $(ARGS)
+	$(BIN)/python -m pytest -m "slow and not live" $(ARGS)
 
 crash: $(VENV)/dev
 	TWIT_CRASH_ROUNDS=200 $(BIN)/python -m pytest tests/crash -m slow -s $(ARGS)

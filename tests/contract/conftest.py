@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+from parts import open_part
 from world_bases import TabledBase
 
 from twit.core.clock import ManualClock
@@ -20,6 +22,7 @@ Open = Callable[[Path, Limits, ManualClock], Stores | Awaitable[Stores]]
 WORLDS: dict[str, Open] = {
     "embedded": lambda folder, limits, clock: open_stores(folder, limits, clock, durable=False),
     "embedded-inline": lambda folder, limits, clock: open_stores(folder, limits, clock, durable=False, inline=True),
+    **{f"live-{part}": partial(open_part, part) for part in ("mysql", "cassandra", "redis")},
     "world": lambda folder, limits, clock: open_world_stores(TabledBase(), limits, clock, data=folder, inline=True),
 }
 
@@ -34,7 +37,11 @@ def clock() -> ManualClock:
     return ManualClock(1_750_000_000_000)
 
 
-@pytest.fixture(params=list(WORLDS))
+def _marked(name: str) -> object:
+    return pytest.param(name, marks=pytest.mark.live) if name.startswith("live") else name
+
+
+@pytest.fixture(params=[_marked(name) for name in WORLDS])
 async def stores(request: pytest.FixtureRequest, tmp_path: Path, limits: Limits, clock: ManualClock) -> AsyncIterator[Stores]:
     opened = WORLDS[request.param](tmp_path / "stores", limits, clock)
     opened = await opened if inspect.isawaitable(opened) else opened
