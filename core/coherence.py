@@ -25,11 +25,10 @@ if TYPE_CHECKING:
 BEHIND_MAX = 10_000  # events; beyond it reading them costs more than filling the caches again
 READ_AT_ONCE = 1_024
 
-_USER_KINDS = frozenset((
+TWEET_KINDS = frozenset((EventKind.TWEET_CREATED, EventKind.TWEET_DELETED))
+USER_KINDS = frozenset((  # after these the account under `key` is other than it was
     EventKind.PROFILE_CHANGED, EventKind.PRIVACY_CHANGED, EventKind.DEACTIVATED, EventKind.REACTIVATED, EventKind.ACCOUNT_DELETED,
 ))  # fmt: skip
-_ACTORS_VIEW_KINDS = frozenset((EventKind.FOLLOWED, EventKind.UNFOLLOWED, EventKind.MUTED, EventKind.UNMUTED))
-_BOTH_VIEWS_KINDS = frozenset((EventKind.BLOCKED, EventKind.UNBLOCKED))
 
 
 class Coherence:
@@ -46,6 +45,14 @@ class Coherence:
         self._on_reset: list[Callable[[], None]] = []
         self._followed_us = clock.monotonic_us()
         self._turn = log.turn()
+        self._on: dict[EventKind, Callable[[Event, Tweet | None], None]] = {
+            EventKind.TWEET_CREATED: self._created, EventKind.TWEET_DELETED: self._deleted,
+            EventKind.LIKED: self._liked, EventKind.UNLIKED: self._liked,
+            EventKind.FOLLOWED: self._actors_view, EventKind.UNFOLLOWED: self._actors_view,
+            EventKind.MUTED: self._actors_view, EventKind.UNMUTED: self._actors_view,
+            EventKind.BLOCKED: self._both_views, EventKind.UNBLOCKED: self._both_views,
+            **dict.fromkeys(USER_KINDS, self._user),
+        }  # fmt: skip  # of other kinds nothing is kept
         self.position = -1  # not started
         self.moment = 0
 
@@ -102,7 +109,9 @@ class Coherence:
             modes = await caches.pulled()
         # from here to the end nothing waits: no reader sees half of this
         for logged in events:
-            self._apply_one(logged.event, tweets.get(logged.event.tweet))
+            apply = self._on.get(logged.event.kind)
+            if apply is not None:
+                apply(logged.event, tweets.get(logged.event.tweet))
         if modes is not None:
             caches.pulled_modes = modes
             for viewer in caches.viewer_cache.values():
@@ -117,28 +126,12 @@ class Coherence:
 
     async def _tweets_of(self, events: list[LoggedEvent]) -> dict[int, Tweet]:
         """The tweets that were made or deleted: whose replies and quotes they are moves counts."""
-        kinds = (EventKind.TWEET_CREATED, EventKind.TWEET_DELETED)
-        ids = [logged.event.tweet for logged in events if logged.event.kind in kinds]
+        ids = [logged.event.tweet for logged in events if logged.event.kind in TWEET_KINDS]
         if not ids or not len(self._caches.count_cache):
             return {}
         return {tweet.tweet_id: tweet for tweet in await self._caches.tweets(ids) if tweet is not None}
 
-    def _apply_one(self, event: Event, tweet: Tweet | None) -> None:
-        kind, caches = event.kind, self._caches
-        if kind is EventKind.TWEET_CREATED:
-            self._created(event, tweet)
-        elif kind is EventKind.TWEET_DELETED:
-            self._deleted(event, tweet)
-        elif kind is EventKind.LIKED or kind is EventKind.UNLIKED:
-            self._liked(event)
-        elif kind in _ACTORS_VIEW_KINDS:
-            caches.drop_viewers((event.actor,))
-        elif kind in _BOTH_VIEWS_KINDS:
-            caches.drop_viewers((event.actor, event.target))
-        elif kind in _USER_KINDS:
-            caches.drop_user(event.key)
-
-    def _liked(self, event: Event) -> None:
+    def _liked(self, event: Event, _tweet: Tweet | None) -> None:
         """A like that came or went."""
         self._caches.count_cache.drop(event.tweet)
         viewer = self._caches.viewer_cache.peek(event.actor)
@@ -179,3 +172,15 @@ class Coherence:
         if tweet is not None:
             drop(tweet.reply_to)
             drop(tweet.quote_of)
+
+    def _actors_view(self, event: Event, _tweet: Tweet | None) -> None:
+        """What the one who acts follows, or is spared."""
+        self._caches.drop_viewers((event.actor,))
+
+    def _both_views(self, event: Event, _tweet: Tweet | None) -> None:
+        """What stands between two people."""
+        self._caches.drop_viewers((event.actor, event.target))
+
+    def _user(self, event: Event, _tweet: Tweet | None) -> None:
+        """Who somebody is, or whether he is there."""
+        self._caches.drop_user(event.key)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .caches import Caches
+from .coherence import TWEET_KINDS
 from .limits import Limits
 from .merging import Merger
-from .model import AuthorMode, EventKind, FanoutMode, LoggedEvent
+from .model import AuthorMode, FanoutMode, LoggedEvent
 from .ports import Stores
 from .recent import Recent
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 AUTHORS_AT_ONCE = 1_024  # lists read in one store call
 HEAD = 16  # entries that an author is asked for at first, at least: few have more among the newest of one row
-_MOVES = frozenset((EventKind.TWEET_CREATED, EventKind.TWEET_DELETED))
 
 
 class Truth:
@@ -105,7 +105,7 @@ class Truth:
                     (self._authors if len(entries) < each or each >= whole else self._heads)[author] = entries
 
     def _apply(self, logged: LoggedEvent) -> None:
-        if logged.event.kind in _MOVES:
+        if logged.event.kind in TWEET_KINDS:
             self._authors.drop(logged.event.actor)
             self._heads.drop(logged.event.actor)
 

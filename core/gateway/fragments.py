@@ -14,6 +14,7 @@ from operator import attrgetter
 
 from ..caches import Caches
 from ..clock import Clock
+from ..coherence import TWEET_KINDS, USER_KINDS
 from ..model import EventKind, LoggedEvent, Tweet
 from ..recent import Recent
 from ..service import Twit
@@ -25,11 +26,7 @@ from .marks import has_marks, mark
 
 RECOUNT_US = 1_000_000
 UNRESOLVED_MAX = 10_000  # made or deleted tweets whose parents are still to be looked up; beyond it all is forgotten
-_USER_KINDS = frozenset((
-    EventKind.PROFILE_CHANGED, EventKind.PRIVACY_CHANGED, EventKind.DEACTIVATED, EventKind.REACTIVATED, EventKind.ACCOUNT_DELETED,
-))  # fmt: skip
 _body = attrgetter("body")
-_TWEET_KINDS = frozenset((EventKind.TWEET_CREATED, EventKind.TWEET_DELETED))
 
 
 class Fragments:
@@ -104,14 +101,14 @@ class Fragments:
         kind = event.kind
         if kind is EventKind.LIKED or kind is EventKind.UNLIKED:
             self._count_moved(event.tweet)
-        elif kind in _TWEET_KINDS:
+        elif kind in TWEET_KINDS:
             if kind is EventKind.TWEET_DELETED:
                 self._drop(event.tweet)
             if event.ref:
                 self._count_moved(event.ref)
             else:
                 self._unresolved.append(event.tweet)
-        elif kind in _USER_KINDS:
+        elif kind in USER_KINDS:
             for fill in self._fills:
                 fill.add(-event.key)
             self._drops += 1
