@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -106,15 +107,13 @@ class _Count:
         self._resume()
         self._add(0, 0)  # compiled before threads begin
         users = self._population.graph.users
-        todo = iter(np.flatnonzero(~self._done).tolist())
+        todo = deque(np.flatnonzero(~self._done).tolist())
         running: set[Future[None]] = set()
         with ThreadPoolExecutor(threads, thread_name_prefix="day") as pool:
             try:
-                while True:
-                    while len(running) < threads and (part := next(todo, None)) is not None:
-                        running.add(pool.submit(self._count_part, part))
-                    if not running:
-                        break
+                while todo or running:
+                    while todo and len(running) < threads:
+                        running.add(pool.submit(self._count_part, todo.popleft()))
                     finished, running = wait(running, return_when=FIRST_COMPLETED)
                     for one in finished:
                         one.result()
