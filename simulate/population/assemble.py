@@ -152,30 +152,26 @@ def name_giants(table: Table, at: Layout) -> None:
         table[at.heads.giant_ids + slot] = np.uint32(id_of_in(table, at, rank - w * at.provinces, b, w - b * at.layers))
 
 
-@njit
 def members_of(table: Table, at: Layout, layers: int, *, giants: bool) -> tuple[Ids, Ids]:
     """Places (province, celebrity number) of the celebrities of each layer: where each layer starts, and all of them."""
+    layer = layers_of_stars(table, at, giants=giants)
+    places = np.flatnonzero(layer >= 0)
+    firsts = np.concatenate(([0], np.bincount(layer[places], minlength=layers).cumsum()))
+    return firsts, places[layer[places].argsort(kind="stable")]
+
+
+@njit
+def layers_of_stars(table: Table, at: Layout, *, giants: bool) -> Ids:
+    """By place the layer of each celebrity of a tier; -1 for the other tier's."""
     stars = at.heads.rows * at.layers
-    counts = np.zeros(layers + 1, np.int64)
-    members = np.empty(stars * at.provinces, np.int64)
-    for turn in range(2):
-        for w in range(stars):
-            for province in range(at.provinces):
-                b = w // at.layers
-                kind, j, _, _, _ = interval_of(table, at, province, b, w - b * at.layers)
-                if kind != KIND_BODY and (kind == KIND_GIANT) == giants:
-                    if turn == 0:
-                        counts[j + 1] += 1
-                    else:
-                        members[counts[j]] = w * at.provinces + province
-                        counts[j] += 1
-        if turn == 0:
-            for j in range(layers):
-                counts[j + 1] += counts[j]
-    for j in range(layers, 0, -1):
-        counts[j] = counts[j - 1]
-    counts[0] = 0
-    return counts, members
+    layer = np.full(stars * at.provinces, -1, np.int64)
+    for place in range(layer.size):
+        w = place // at.provinces
+        b = w // at.layers
+        kind, j, _, _, _ = interval_of(table, at, place - w * at.provinces, b, w - b * at.layers)
+        if kind != KIND_BODY and (kind == KIND_GIANT) == giants:
+            layer[place] = j
+    return layer
 
 
 @njit
