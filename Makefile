@@ -1,5 +1,5 @@
 # Two commands for a new clone: `make serve` and `make test`. Each makes its own environment; nothing else is needed
-# but Python 3.11 or newer and make.
+# but Python 3.11 or newer and make. `make live` starts real servers on loopback first (docs/live.md).
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 ARGS ?=
 
-.PHONY: serve test check lint types slow crash bench clean
+.PHONY: serve test check lint types slow crash live servers live-down bench clean
 
 serve: $(VENV)/run
 	$(BIN)/twit serve $(ARGS)
@@ -29,6 +29,16 @@ slow: $(VENV)/dev
 
 crash: $(VENV)/dev
 	TWIT_CRASH_ROUNDS=200 $(BIN)/python -m pytest tests/crash -m slow -s $(ARGS)
+
+# One process: the tests share the servers.
+live: $(VENV)/dev servers
+	$(BIN)/python -m pytest -m live $(ARGS)
+
+servers:
+	$(PYTHON) -m tests.live.servers up
+
+live-down:
+	$(PYTHON) -m tests.live.servers down
 
 bench: $(VENV)/dev
 	$(BIN)/python -m tests.bench $(ARGS)

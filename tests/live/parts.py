@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
+import servers
+
 from twit.core.clock import ManualClock
 from twit.core.limits import Limits
 from twit.core.model import Event, LoggedEvent
@@ -22,12 +24,8 @@ from twit.core.stores.live.config import Access, LiveConfig
 from twit.core.stores.live.outbox import OutboxSource, Outgoing
 
 PORTS = ("accounts", "graph", "relations", "tweets", "engagement", "timelines", "modes", "log", "work", "leases", "tokens", "rates")
-DEFAULTS = {
-    "redis": ",".join(f"127.0.0.1:{port}" for port in range(7101, 7107)),
-    "cassandra": "127.0.0.1:7942",
-    "mysql": "127.0.0.1:7306/a,127.0.0.1:7306/b",
-    "kafka": "127.0.0.1:7092",
-}
+FOUND = {name: ",".join(addresses) for name, addresses in servers.addresses().items()}
+DEFAULTS = FOUND | {"mysql": f"{FOUND['mariadb']}/a,{FOUND['mariadb']}/b"}
 
 
 def config(namespace: str, partitions: int = 1) -> LiveConfig:
