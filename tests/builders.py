@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from twit.core import wiring
@@ -11,6 +12,7 @@ from twit.core.clock import ManualClock
 from twit.core.limits import Limits
 from twit.core.model import NewAccount, Tweet
 from twit.core.offload import InlineOffload
+from twit.core.ports import Stores
 from twit.core.service import Twit
 from twit.core.stores.embedded import open_stores
 
@@ -29,11 +31,19 @@ class CountedEntropy:
         return hashlib.shake_256(self._drawn.to_bytes(8)).digest(size)
 
 
+async def open_embedded(folder: Path, limits: Limits, clock: ManualClock) -> Stores:
+    """Stores in `folder`, fresh or as they were left, without threads."""
+    return open_stores(folder, limits, clock, durable=False, inline=True)
+
+
+opened: Callable[[Path, Limits, ManualClock], Awaitable[Stores]] = open_embedded  # another with `pytest --world live`
+
+
 async def build_twit(folder: Path, clock: ManualClock, **limits: int) -> Twit:
-    """A service over fresh or earlier embedded stores in `folder`, without threads. Close with `stores.health.close()`."""
+    """A service over the stores of `folder`, fresh or as they were left. Close with `stores.health.close()`."""
     bounds = Limits(**limits)
     return await wiring.build(
-        open_stores(folder, bounds, clock, durable=False, inline=True),
+        await opened(folder, bounds, clock),
         limits=bounds,
         clock=clock,
         chance=random.Random(7),

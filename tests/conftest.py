@@ -8,6 +8,17 @@ import pytest
 from twit.core.clock import ManualClock
 
 
+def pytest_addoption(parser):
+    parser.addoption("--world", choices=("embedded", "live"), default="embedded", help="what every service of a test stands on")
+
+
+def pytest_configure(config):
+    if config.getoption("--world") == "live":
+        from worlds import open_live
+
+        builders.opened = open_live
+
+
 @pytest.fixture
 def clock():
     return ManualClock(builders.NOON_MS)
