@@ -104,13 +104,7 @@ class Sieve:
             else:
                 answers.append(ids[at])
         if out:
-            shown = ids.copy()
-            subjects = shown if subjects is ids else subjects
-            for at in reversed(out):
-                del shown[at]
-                if subjects is not shown:
-                    del subjects[at]
-            ids = shown
+            ids, subjects = _without(ids, subjects, out)
         return Sifted(ids, subjects, answers, own)
 
     async def _learn(self, ids: list[int]) -> bool:
@@ -175,3 +169,14 @@ def repeated(subjects: Sequence[int], window: int) -> set[int]:
             hidden.add(before)
         last[subject] = at
     return hidden
+
+
+def _without(ids: list[int], subjects: list[int], places: list[int]) -> tuple[list[int], list[int]]:
+    """Both lists without these places, which rise; one list stays one."""
+    shown = ids.copy()
+    kept = shown if subjects is ids else subjects
+    for at in reversed(places):
+        del shown[at]
+        if kept is not shown:
+            del kept[at]
+    return shown, kept
