@@ -82,14 +82,19 @@ def _scenario(name: str, settings: Settings) -> Scenario:
         **{field: kind(plain[key]) for key, (field, kind) in FIELDS.items() if key in plain},
     )  # fmt: skip
     for event in events:
-        if event.at_s >= made.duration_s:
-            where = settings.get(f"events.{event.name}.at", Setting(0, "events"))
-            _refuse(where, f"events.{event.name}.at", f"it happens {event.at_s:g} s in; the run plays {made.duration_s:g} s")
-        if event.amounts.get("followers", NOBODY).value > made.users:
-            key = f"events.{event.name}.followers"
-            where = settings.get(key) or settings.get(f"{key}.value") or Setting(0, "built-in")
-            _refuse(where, key, f"{event['followers']:,.0f} are more than the {made.users:,} accounts there are")
+        _check_event(event, made, settings)
     return made
+
+
+def _check_event(event: Event, scenario: Scenario, settings: Settings) -> None:
+    """Refuse what cannot happen in this scenario."""
+    if event.at_s >= scenario.duration_s:
+        where = settings.get(f"events.{event.name}.at", Setting(0, "events"))
+        _refuse(where, f"events.{event.name}.at", f"it happens {event.at_s:g} s in; the run plays {scenario.duration_s:g} s")
+    if event.amounts.get("followers", NOBODY).value > scenario.users:
+        key = f"events.{event.name}.followers"
+        where = settings.get(key) or settings.get(f"{key}.value") or Setting(0, "built-in")
+        _refuse(where, key, f"{event['followers']:,.0f} are more than the {scenario.users:,} accounts there are")
 
 
 def _key(setting: Setting, name: str) -> Key:
