@@ -105,20 +105,29 @@ def serving(clock: Clock, shape: Shape) -> Iterator[Service]:
         allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         cores = (allowed[0], allowed[1]) if len(allowed) > 1 else None
         environment = os.environ | {"TWIT_DATA": str(folder / "data"), "TWIT_RATE_LIMITS": "off", "TWIT_CONTEXT": "local"} | UNCACHED
-        with (folder / "log").open("w") as log:
-            process = subprocess.Popen(  # noqa: S603 - our own
-                [sys.executable, "-c", SERVE, "serve", "--host", "127.0.0.1", "--port", "0", "-o", "json"],
-                stdout=subprocess.PIPE, stderr=log, text=True, env=environment, start_new_session=True, cwd=folder,
-            )  # fmt: skip
-            service: Service | None = None
-            try:
-                service = Service(process, _port(process.stdout, folder / "log"), folder, cores)
-                if cores:
-                    for task in _tasks(process.pid):
-                        _pin(task, cores[0])
-                yield service
-            finally:
-                (process.kill if service is None else service.stop)()
+        service = _started(folder, environment, cores)
+        try:
+            yield service
+        finally:
+            service.stop()
+
+
+def _started(folder: Path, environment: dict[str, str], cores: tuple[int, int] | None) -> Service:
+    """The server, once it listens, on the first of its cores."""
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own
+            [sys.executable, "-c", SERVE, "serve", "--host", "127.0.0.1", "--port", "0", "-o", "json"],
+            stdout=subprocess.PIPE, stderr=log, text=True, env=environment, start_new_session=True, cwd=folder,
+        )  # fmt: skip
+    try:
+        port = _port(process.stdout, folder / "log")
+    except BaseException:
+        process.kill()
+        raise
+    if cores:
+        for task in _tasks(process.pid):
+            _pin(task, cores[0])
+    return Service(process, port, folder, cores)
 
 
 def _port(out: IO[str] | None, log: Path) -> int:
