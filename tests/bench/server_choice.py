@@ -154,20 +154,25 @@ def measure(python: str, names: list[str], *, rounds: int, seconds: float) -> di
     with TemporaryDirectory() as folder:
         for _ in range(rounds):
             for name in names:
-                figures: dict[str, Any] = {}
-                with Running(python, name) as running:
-                    for key, path, connections in (("page", "/page", 64), ("busy", "/busy", 64), ("over", "/busy", 512)):
-                        before = running.cpu_s()
-                        seen = load(running.url, path, connections=connections, seconds=seconds, folder=Path(folder))
-                        assert seen["errors"] == 0, (name, key, seen)
-                        figures |= {f"{key}_rate": seen["rate"], f"{key}_p99_ms": seen["p99_ms"]}
-                        figures[f"{key}_us_cpu"] = round((running.cpu_s() - before) / seen["answered"] * 1e6, 1)
-                with Running(python, name) as running:
-                    figures["drain"] = asyncio.run(drained(running))
-                for figure, value in figures.items():
+                for figure, value in measured_once(python, name, seconds, Path(folder)).items():
                     found[name].setdefault(figure, []).append(value)
     return {name: {key: values if key == "drain" else {"median": statistics.median(values), "all": values}
                    for key, values in figures.items()} for name, figures in found.items()}  # fmt: skip
+
+
+def measured_once(python: str, name: str, seconds: float, folder: Path) -> dict[str, Any]:
+    """One round of one candidate."""
+    figures: dict[str, Any] = {}
+    with Running(python, name) as running:
+        for key, path, connections in (("page", "/page", 64), ("busy", "/busy", 64), ("over", "/busy", 512)):
+            before = running.cpu_s()
+            seen = load(running.url, path, connections=connections, seconds=seconds, folder=folder)
+            assert seen["errors"] == 0, (name, key, seen)
+            figures |= {f"{key}_rate": seen["rate"], f"{key}_p99_ms": seen["p99_ms"]}
+            figures[f"{key}_us_cpu"] = round((running.cpu_s() - before) / seen["answered"] * 1e6, 1)
+    with Running(python, name) as running:
+        figures["drain"] = asyncio.run(drained(running))
+    return figures
 
 
 def available(python: str) -> list[str]:
