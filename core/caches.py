@@ -204,10 +204,6 @@ class Caches:
                     self.newest_cache[author] = newest
         return [loaded[author] if newest is None else newest for author, newest in zip(authors, found, strict=True)]
 
-    async def pulled_entries(self, author: int) -> Newest:
-        """One of `newest`."""
-        return (await self.newest((author,)))[0]
-
     def keep_tweet(self, tweet: Tweet) -> None:
         """Remember a tweet that the caller has just read or made durable."""
         self.tweet_cache[tweet.tweet_id] = tweet

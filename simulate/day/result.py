@@ -35,16 +35,6 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
         """Reads that found their row."""
         return self.reads - self.rebuilt - self.refused
 
-    @property
-    def deliveries_per_tweet(self) -> float:
-        """Pushed into live rows."""
-        return self.stored / self.tweets if self.tweets else 0.0
-
-    @property
-    def followers_per_tweet(self) -> float:
-        """Of the author, celebrities included."""
-        return self.attempted / self.tweets if self.tweets else 0.0
-
 
 class Widths(msgspec.Struct, frozen=True, kw_only=True):
     """How many lists a read merges."""

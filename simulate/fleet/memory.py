@@ -7,13 +7,12 @@ on numbers and on numpy arrays of them alike.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Number = float | NDArray[np.float64]
-N = TypeVar("N", float, NDArray[np.float64])
 
 MEASURED_ENTRIES = 800
 KEY = 90.0  # dictionary entry, key string, object header
@@ -35,13 +34,6 @@ class Encoding(StrEnum):
     LIST = "list"
     LISTPACK = "listpack"
     SKIPLIST = "skiplist"
-
-
-MEASURED = {  # bytes of a timeline of 800: value, low, high
-    Encoding.LIST: (12.0e3, 8.4e3, 15.6e3),
-    Encoding.LISTPACK: (20.6e3, 16.5e3, 24.7e3),
-    Encoding.SKIPLIST: (102.9e3, 100.0e3, 106.0e3),
-}
 
 
 class Memory(NamedTuple):

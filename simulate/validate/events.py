@@ -44,10 +44,6 @@ class Outcome:
     timed_out: int
     retried: int
 
-    @property
-    def timed_out_share(self) -> float:
-        return self.timed_out / max(self.attempts, 1)
-
 
 @dataclass(frozen=True, slots=True)
 class Compared:

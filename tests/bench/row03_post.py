@@ -8,7 +8,6 @@ from .http_load import Loaded, setting, warm_posts
 from .http_world import Shape
 
 ROUNDS, SECONDS = 5, 2
-SETTLED_S = 0.5  # a consumer that keeps up is this much behind at most when the load ends
 
 
 def rounds(where, count=ROUNDS, seconds=SECONDS):

@@ -21,7 +21,6 @@ from twit.core.offload import ThreadOffload
 from twit.core.stores.embedded import open_stores
 from twit.core.wiring import build
 
-AT_ONCE = 3
 PAUSE_S = 0.01
 
 

@@ -22,7 +22,6 @@ from twit.core.offload import InlineOffload
 from twit.simulate.world.stores import open_world_stores
 from twit.simulate.world.turns import Turns
 
-HOUR_MS = 3_600_000
 MOVES = {
     "follow": 10, "unfollow": 8, "fame_comes_or_goes": 2, "relate": 3, "set_private": 2, "answer_request": 2, "leave": 2, "post": 8,
     "reply": 8, "quote": 2, "retweet": 8, "delete": 6, "like": 3, "time_passes": 2, "a_moment_passes": 14, "timelines_are_lost": 2,
