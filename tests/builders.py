@@ -20,6 +20,10 @@ NOON_MS = 1_800_000_000_000
 PASSWORD = "correct horse"
 
 
+class Killed(BaseException):
+    """The process ends here."""
+
+
 class CountedEntropy:
     """Bytes that are different each time and the same each run."""
 
@@ -95,3 +99,26 @@ async def home(twit: Twit, reader: int, limit: int = 50) -> list[int]:
 def texts(tweets: tuple[Tweet, ...] | list[Tweet]) -> list[str]:
     """What they say."""
     return [tweet.text for tweet in tweets]
+
+
+async def town(twit: Twit) -> tuple[int, list[int]]:
+    """Ada's and Bob's tweets, delivered to Cleo, and what her home timeline is."""
+    ada, bob, cleo = await make_users(twit, "ada bob cleo")
+    await make_friends(twit, (cleo, ada), (cleo, bob))
+    for number in range(12):
+        await twit.post((ada, bob)[number % 2], f"{number}")
+    await settle(twit)
+    return cleo, await home(twit, cleo)
+
+
+async def crowd(twit: Twit, size: int) -> tuple[int, list[int]]:
+    """A star, and so many who follow it."""
+    star, *fans = await make_users(twit, " ".join(["star", *(f"fan{number}" for number in range(size))]))
+    await make_friends(twit, *((fan, star) for fan in fans))
+    return star, fans
+
+
+async def row_ids(twit: Twit, clock: ManualClock, reader: int) -> list[int]:
+    """What lies in a reader's cached row."""
+    row = await twit.stores.timelines.read(reader, 0, 10_000, clock.now_ms())
+    return row.entries[:, 0].tolist()
