@@ -80,10 +80,13 @@ def use(name: str) -> None:
 @click.option("--data", metavar="DIR", help="Where its files go.  [default: XDG data home]")
 @click.option("--protected", is_flag=True, help="Operations on it ask by name and want --reason.")
 @click.option("--here", is_flag=True, help="Write ./twit.toml, not the file in your home.")
-def init(name: str, data: str | None, protected: bool, here: bool) -> None:
-    """Make an embedded context and its empty stores.
+@click.option("--confirm", default="", metavar="NAME", help="The name of a protected live context, instead of typing it.")
+@click.option("--reason", default="", metavar="TEXT", help="Why; wanted by protected live contexts.")
+def init(name: str, data: str | None, protected: bool, here: bool, **asked: str) -> None:
+    """Make an embedded context and its empty stores, or the schemas of a live one.
 
-    Live and simulated contexts are written into twit.toml by hand.
+    Live and simulated contexts are written into twit.toml by hand. For a live one this brings the schema of each of its stores
+    to this version, store by store; what is there already stays, so it may be repeated.
     """
     if not _NAME.fullmatch(name):
         message = f"{name!r} cannot name a context: letters, digits, - and _, at most 50"
@@ -92,6 +95,11 @@ def init(name: str, data: str | None, protected: bool, here: bool) -> None:
     folder = Path(data).expanduser().absolute() if data else None
     file = settings.local_file if here else settings.user_file
     standing = settings.contexts.get(name)
+    if standing is not None and standing.kind == "live" and not (data or protected or here):
+        from .live import init_context
+
+        init_context(standing, settings.limits, confirm=asked["confirm"], reason=asked["reason"])
+        return
     if standing is not None and standing.source != "built-in":
         _refuse_another(standing, folder, protected=protected)
         terminal().show(_changed(name, file, f"{name} is there already", changed=False))
@@ -110,10 +118,10 @@ def init(name: str, data: str | None, protected: bool, here: bool) -> None:
 def check(name: str | None) -> None:
     """Open a context's stores and ask each how it is.
 
-    Exit 4 where one is not well, 5 where they do not open.
+    Of a live context: whether each server is there and lets us in, and whether what it holds fits this version; with what to do
+    where it does not. Exit 4 where a store is not well, 5 where one is down or the stores do not open.
     """
     from ..core.errors import Mismatch
-    from .contexts import data_folder
 
     invocation = current()
     if name:
@@ -121,7 +129,12 @@ def check(name: str | None) -> None:
         invocation.choose(name)
     found = invocation.settings.context
     secrets = _secrets(found)
-    folder = data_folder(found)
+    if found.kind == "live":
+        from .live import check_context
+
+        check_context(found, invocation.settings.limits, secrets)
+        return
+    folder = found.folder
     rows = [*secrets, *({"name": one, "status": status} for one, status in _health().items())]
     lines = [f"{'✓' if row['status'] == 'ok' else '✗'} {row['name']:<12}{row['status']}" for row in rows]
     document = {"context": found.name, "kind": found.kind, "data": str(folder), "checks": rows}

@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from ..core.clock import Clock, SystemClock
 from ..core.entropy import Entropy, SystemEntropy
-from ..core.errors import Stopped, StoreError, Unsupported
+from ..core.errors import Stopped, StoreError
 from ..core.offload import ThreadOffload
 from ..core.ports import Stores
 from ..core.service import Twit
@@ -47,22 +47,13 @@ class World:
     folder: Path
 
 
-def data_folder(context: ContextSettings) -> Path:
-    """Where a context keeps its runs, and what it stores. Raises `Unsupported` for the worlds that this build cannot open."""
-    if context.kind == "live":
-        what = f"context {context.name} is live, and this build of twit has no stores for live servers"
-        meaning = "They come with the extra twit[live], whose stores are not part of this version."
-        raise Unsupported(what, code="NO_LIVE", meaning=meaning, try_="twit --context local …")
-    return context.folder
-
-
 @asynccontextmanager
 async def open_world(invocation: Invocation, *, create: bool = True) -> AsyncIterator[World]:
     """The chosen context, opened; closed on leaving, whatever happened. `create` makes the stores where there are none."""
     settings = invocation.settings
-    folder = data_folder(settings.context)
+    folder = settings.context.folder
     entropy = SystemEntropy()
-    stores, clock = await _opened(settings, folder, create=create)
+    stores, clock = await _opened(settings, holder(invocation), create=create)
     offload = ThreadOffload(OFFLOAD_THREADS)
     try:
         twit = await build(
@@ -77,17 +68,20 @@ async def open_world(invocation: Invocation, *, create: bool = True) -> AsyncIte
         offload.close()
 
 
-async def _opened(settings: Settings, folder: Path, *, create: bool) -> tuple[Stores, Clock]:
-    """The stores of the chosen context, and its clock."""
-    context, limits = settings.context, settings.limits
+async def _opened(settings: Settings, name: str, *, create: bool) -> tuple[Stores, Clock]:
+    """The stores of the chosen context, and its clock; to others on the same servers this process is `name`."""
+    context, limits, clock = settings.context, settings.limits, SystemClock()
+    if context.kind == "live":
+        from .live import open_live
+
+        return await open_live(context, limits, clock, name), clock
     if context.kind == "simulated":
         from .computed import open_computed
 
-        return await open_computed(context, limits, SystemClock())
+        return await open_computed(context, limits, clock)
     from ..core.stores.embedded import open_stores
 
-    clock = SystemClock()
-    return open_stores(folder, limits, clock, ring_folder=context.ring, create=create), clock
+    return open_stores(context.folder, limits, clock, ring_folder=context.ring, create=create), clock
 
 
 def holder(invocation: Invocation) -> str:

@@ -33,8 +33,7 @@ def row(one: RunRow) -> dict[str, Any]:
 
 def runs_here() -> Runs:
     """Those beside the data."""
-    from .contexts import data_folder
     from .invocation import current
     from .ops_jobs import runs_in
 
-    return runs_in(data_folder(current().settings.context))
+    return runs_in(current().settings.context.folder)

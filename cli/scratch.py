@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.errors import StoreFull, Unsupported
-from .contexts import data_folder
 
 if TYPE_CHECKING:
     from ..core.clock import Clock
@@ -26,11 +25,11 @@ async def scratch_stores(settings: Settings, clock: Clock) -> AsyncIterator[Stor
     from ..core.stores.embedded import open_stores
 
     context = settings.context
-    folder = data_folder(context)
     if context.kind != "embedded":
-        what = f"context {context.name} is {context.kind}: it computes its people and has no stores of its own to measure"
+        why = "its stores are servers that others use" if context.kind == "live" else "it computes its people and has no stores of its own"
+        what = f"context {context.name} is {context.kind}: {why}, so there is nothing to measure beside its data"
         raise Unsupported(what, code="NO_STORES", try_="twit --context local simulate calibrate")
-    beside, made = _beside(folder), []
+    beside, made = _beside(context.folder), []
     try:
         made.append(beside)
         ring = None

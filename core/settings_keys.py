@@ -15,9 +15,11 @@ COLORS = ("auto", "always", "never")
 KINDS = ("embedded", "live", "simulated")
 SERVERS = ("redis", "cassandra", "mysql", "kafka", "elasticsearch", "s3")
 SECRETS = frozenset(f"{server}_password" for server in SERVERS)
+LAYOUTS = ("list", "sorted-set")
 
 Shape = Callable[[object], object]
 
+_NAMESPACE = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _MANY = re.compile(r"(\d+(?:\.\d+)?)([kKmMbBgG])")
 _TIMES = {"k": 1_000, "m": 1_000_000, "b": 1_000_000_000, "g": 1_000_000_000}
 
@@ -90,6 +92,26 @@ def port(value: object) -> int:
     return found
 
 
+def at_least_one(value: object) -> int:
+    """A whole number from 1 up."""
+    try:
+        found = number(value)
+    except ValueError:
+        found = 0
+    if found < 1:
+        msg = "a whole number from 1 up"
+        raise ValueError(msg)
+    return found
+
+
+def namespace(value: object) -> str:
+    """What may begin the name of a keyspace, a topic and a key alike."""
+    if not isinstance(value, str) or not _NAMESPACE.fullmatch(value):
+        msg = "a letter and then up to 30 small letters, digits or _"
+        raise ValueError(msg)
+    return value
+
+
 def switch(value: object) -> bool:
     """On or off."""
     said = {"on": True, "off": False, "true": True, "false": False}.get(str(value).lower())
@@ -160,7 +182,13 @@ CONTEXT_KEYS: dict[str, Shape] = {
     "at": moment,
     "speed": factor,
     **dict.fromkeys(SERVERS, texts),
+    "namespace": namespace,
+    "partitions": at_least_one,
+    "replication": at_least_one,
+    "local_datacenter": text,
+    "layout": one_of(*LAYOUTS),
     **{f"{server}_user": text for server in SERVERS},
+    **{f"{server}_ca_file": text for server in SERVERS},
     **{f"{secret}{way}": text for secret in sorted(SECRETS) for way in ("_file", "_command")},
 }
 _EVERY_KIND = frozenset({"kind", "protected", "allow_load"})
@@ -170,4 +198,4 @@ KEYS_OF_KIND = {
     "live": frozenset(CONTEXT_KEYS) - {"data", "ring", "users", "seed", "preset", "at", "speed"},
 }
 OF_CHOSEN = ("data", "ring", "users", "seed", "preset", "at", "speed")  # their variables mean the chosen context
-PATH_KEYS = frozenset({"data", "ring", *(f"{secret}_file" for secret in SECRETS)})
+PATH_KEYS = frozenset({"data", "ring", *(f"{secret}_file" for secret in SECRETS), *(f"{server}_ca_file" for server in SERVERS)})

@@ -75,9 +75,3 @@ def test_settings_that_cannot_be_written_are_told_and_nothing_is_changed(home):
     assert result.exit_code != 0
     assert "error: " in result.stderr
     assert "BUG" not in result.stderr
-
-
-def test_a_live_context_is_known_and_shown_but_not_opened(home):
-    home.local_file.write_text('[contexts.far]\nkind = "live"\nredis = ["127.0.0.1:7001", "127.0.0.1:7002"]\nprotected = true\n')
-    assert json.loads(home.ok("context", "show", "far", "-o", "json"))["settings"]["redis"] == ["127.0.0.1:7001", "127.0.0.1:7002"]
-    assert home.twit("context", "check", "far").exit_code == 3

@@ -36,7 +36,7 @@ def test_success_is_0_and_so_is_nothing_to_do(town):
 
 
 def test_a_bug_is_1_and_its_traceback_is_in_a_file(home, monkeypatch):
-    monkeypatch.setattr(contexts, "data_folder", lambda _: 1 / 0)
+    monkeypatch.setattr(contexts, "open_world", lambda *_, **__: 1 / 0)
     message = failed(home.twit("user", "list"), 1)
     assert "(BUG)" in message
     file = Path(re.search(r"The traceback is in (\S+)", message)[1])
@@ -46,7 +46,7 @@ def test_a_bug_is_1_and_its_traceback_is_in_a_file(home, monkeypatch):
 
 
 def test_a_bug_without_a_place_for_its_file_is_still_told(home, monkeypatch):
-    monkeypatch.setattr(contexts, "data_folder", lambda _: 1 / 0)
+    monkeypatch.setattr(contexts, "open_world", lambda *_, **__: 1 / 0)
     monkeypatch.setattr("tempfile.mkstemp", lambda **_: (_ for _ in ()).throw(OSError()))
     assert "ZeroDivisionError" in failed(home.twit("user", "list"), 1)
 
@@ -97,7 +97,8 @@ def test_refused_is_3(town):
 
 @pytest.mark.parametrize(("kind", "extra"), [("live", "twit[live]"), ("simulated", "twit[simulate]")])
 def test_worlds_that_this_build_does_not_have_are_3_and_name_their_extra(home, kind, extra, monkeypatch):
-    monkeypatch.setitem(sys.modules, "twit.simulate.world.people", None)  # as where numba is not installed
+    for module in ("twit.simulate.world.people", "redis"):  # as where neither numba nor a driver is installed
+        monkeypatch.setitem(sys.modules, module, None)
     home.local_file.write_text(f'[contexts.far]\nkind = "{kind}"')
     for args in (("user", "list"), ("serve",), ("context", "check")):
         assert extra in failed(home.twit("--context", "far", *args), 3)
