@@ -125,12 +125,12 @@ async def _perform(
             return await act(world)
         if world.stores.kind == "simulated" and world.context.data is None:
             invocation.terminal.warn("this world is in memory: what you do in it is gone when the command ends; TWIT_DATA=DIR keeps it")
-        before = await world.stores.log.tail()
+        before = await world.twit.workers.moment()
         if restartable is None:
             result = await _finished(act(world), written)
             await _handled(invocation, world.twit.workers.drain(own_only_until=before))
         else:
-            result = await _begun(world, act, written, before)
+            result = await _begun(world, act, written, before.end)
             async with _watched(world, restartable):
                 await _handled(invocation, world.twit.workers.drain())
         return result
@@ -158,11 +158,11 @@ async def _watched(world: World, tell: Told) -> AsyncIterator[None]:
 
 
 async def _watch(world: World, tell: Told) -> None:
-    stores = world.stores
-    began = sum([await stores.log.offset(group) for group in GROUPS])
+    lanes = [lane for group in GROUPS for lane in world.stores.lanes(group)]
+    began = sum([await lane.log.offset(lane.name) for lane in lanes])
     while True:
-        handled = sum([await stores.log.offset(group) for group in GROUPS])
-        tell("events", handled - began, len(GROUPS) * await stores.log.tail() - began)
+        handled = sum([await lane.log.offset(lane.name) for lane in lanes])
+        tell("events", handled - began, sum([await lane.log.tail() for lane in lanes]) - began)
         await world.clock.sleep(TELL_EVERY_S)
 
 

@@ -1,8 +1,8 @@
-"""One consumer group's run through the log: events in order, large pieces of work in turns between them.
+"""One consumer's run through its lane: events in order, large pieces of work in turns between them.
 
 A handler does the deed, this file keeps the place: what was done is recorded after it was done, one durable step for many
 events, so that whatever is killed is done again and nothing is lost. The next events do not wait for the record of the last
-ones. A poison event is parked and never blocks the group; a store that is down is waited for.
+ones. A poison event is parked and never blocks the lane; a store that is down is waited for.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from .clock import Clock
 from .entropy import Chance
 from .errors import StoreError
 from .limits import Limits
+from .log_ports import Lane
 from .model import Delivery, LoggedEvent, Progress, Work, WorkVerb
-from .ports import Stores
 
 RETRY_MS = 50  # the first wait for a store that failed; doubled each time up to RETRY_MAX_MS, times 0.5 to 1.5
 RETRY_MAX_MS = 2_000
@@ -81,15 +81,16 @@ class Handler(Protocol):
 
 
 class Consumer:
-    """A group in this process. The caller holds the group's lease."""
+    """A lane in this process. The caller holds the lane's lease; the handler is this lane's alone."""
 
-    def __init__(self, stores: Stores, limits: Limits, clock: Clock, chance: Chance, handler: Handler) -> None:
+    def __init__(self, lane: Lane, limits: Limits, clock: Clock, chance: Chance, handler: Handler) -> None:
         self.handler = handler
-        self.group = handler.group
+        self.lane = lane
+        self.name = lane.name
         self.failing = ""  # the last error, "" once something worked again
         self.offset = 0
         self.patient = True  # waits for a store as long as it takes
-        self._stores = stores
+        self._log, self._kept = lane.log, lane.work
         self._limits = limits
         self._clock = clock
         self._chance = chance
@@ -105,12 +106,12 @@ class Consumer:
         self._recording: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Take up the group's place."""
+        """Take up the lane's place."""
         if self._recording is not None:
             await asyncio.gather(self._recording, return_exceptions=True)
-        self.offset = self._done_to = self._recorded = await self._stores.log.offset(self.group)
+        self.offset = self._done_to = self._recorded = await self._log.offset(self.name)
         self._unrecorded, self._recording = Done(), None
-        self._work = {work.work_id: work for work in await self._stores.work.pending(self.group)}
+        self._work = {work.work_id: work for work in await self._kept.pending(self.name)}
         self._turn = list(self._work)
         self._attempts.clear()
         self._ahead = []
@@ -140,8 +141,8 @@ class Consumer:
         """The events to be handled now: fewer while work is pending."""
         if not (self._ahead and self._ahead[0].offset > self.offset):
             self._ahead = []
-        if not self._ahead and self._stores.log.moved(self.offset):
-            self._ahead = await self._stores.log.read(self.offset, self._limits.event_batch)
+        if not self._ahead and self._log.moved(self.offset):
+            self._ahead = await self._log.read(self.offset, self._limits.event_batch)
         self._late = bool(self._ahead) and self._clock.now_ms() - self._ahead[0].event.at_ms > BACKLOG_MS
         return self._ahead[:EVENTS_BETWEEN_WORK] if self._work else self._ahead
 
@@ -170,7 +171,7 @@ class Consumer:
         return bool(done.deliveries or done.put or done.done) or self._recorded != self._done_to
 
     async def apart(self, events: Sequence[LoggedEvent]) -> None:
-        """Handle these out of turn, work and all, without moving the group's place: it will meet them once more."""
+        """Handle these out of turn, work and all, without moving the lane's place: it will meet them once more."""
         done, work = Done(), dict(self._work)
         await self.handler.prepare(events, work)
         for logged in events:
@@ -181,8 +182,8 @@ class Consumer:
             left += [again] if again is not None else []
         await self.handler.finish()
         if done.deliveries:
-            progress = Progress(group=self.group, offset=self.offset, deliveries=tuple(done.deliveries))
-            await self._stores.work.advance((progress,))
+            progress = Progress(group=self.name, offset=self.offset, deliveries=tuple(done.deliveries))
+            await self._kept.advance((progress,))
 
     async def _handle(self, events: Sequence[LoggedEvent], done: Done) -> None:
         """Handle in order; stop where one fails, so that the next step starts with it."""
@@ -237,14 +238,14 @@ class Consumer:
         self._failures += 1
         if not isinstance(error, StoreError):
             attempts = self._attempts[logged.offset] = self._attempts.get(logged.offset, 0) + 1
-            log.warning("%s: event %d failed, attempt %d", self.group, logged.offset, attempts, exc_info=error)
+            log.warning("%s: event %d failed, attempt %d", self.name, logged.offset, attempts, exc_info=error)
             if attempts >= self._limits.event_attempts_max:
-                await self._stores.work.park(self.group, logged, self.failing, self._clock.now_ms())
+                await self._kept.park(self.name, logged, self.failing, self._clock.now_ms())
                 self._attempts.pop(logged.offset)
                 self.offset = logged.offset
                 return
         elif self._failures == 1:
-            log.warning("%s: %s; waiting for the store", self.group, self.failing)
+            log.warning("%s: %s; waiting for the store", self.name, self.failing)
         await self._pause(error)
 
     async def _serve(self, done: Done) -> None:
@@ -272,7 +273,7 @@ class Consumer:
             for gone in done.done:
                 self._forget(gone)
             await asyncio.sleep(0)
-            if not self._in_order() and self._stores.log.moved(self.offset):
+            if not self._in_order() and self._log.moved(self.offset):
                 return
 
     async def _work_failed(self, work: Work, error: Exception, done: Done) -> None:
@@ -280,11 +281,11 @@ class Consumer:
         self._failures += 1
         if not isinstance(error, StoreError):
             attempts = self._attempts[-work.work_id] = self._attempts.get(-work.work_id, 0) + 1
-            log.warning("%s: work %d failed, attempt %d", self.group, work.work_id, attempts, exc_info=error)
+            log.warning("%s: work %d failed, attempt %d", self.name, work.work_id, attempts, exc_info=error)
             if attempts >= self._limits.event_attempts_max:
-                events = await self._stores.log.read(work.work_id - 1, 1)
+                events = await self._log.read(work.work_id - 1, 1)
                 if events and events[0].offset == work.work_id:
-                    await self._stores.work.park(self.group, events[0], self.failing, self._clock.now_ms())
+                    await self._kept.park(self.name, events[0], self.failing, self._clock.now_ms())
                 self._attempts.pop(-work.work_id)
                 self._forget(work.work_id)
                 done.put.pop(work.work_id, None)
@@ -297,7 +298,7 @@ class Consumer:
         while self._lacks_record():
             done, self._unrecorded, self._recorded = self._unrecorded, Done(), self._done_to
             progress = Progress(
-                group=self.group, offset=self._recorded, deliveries=tuple(done.deliveries),
+                group=self.name, offset=self._recorded, deliveries=tuple(done.deliveries),
                 put=tuple(done.put.values()), done=tuple(done.done),
             )  # fmt: skip
             while (error := await self._advance(progress)) is not None:
@@ -305,7 +306,7 @@ class Consumer:
 
     async def _advance(self, progress: Progress) -> StoreError | None:
         try:
-            await self._stores.work.advance((progress,))
+            await self._kept.advance((progress,))
         except StoreError as error:
             self.failing = f"{type(error).__name__}: {error}"
             self._failures += 1

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .model import Entries, Ids
 
 GROUP_BATCHES, GROUP_MAX = 2, 32  # tweets are pushed together, up to so many `fanout_batch`es of deliveries: half a millisecond
+BURIED_MAX = 4_096
 BACKFILL_CELLS = 50_000  # entries times readers in one batch of a backfill: some 10 ms
 
 
@@ -56,6 +57,7 @@ class Fanout:
         self._parents: dict[int, Ids] = {}  # followers, sorted, of the authors of unfinished parents
         self._modes: Mapping[int, AuthorMode] = {}
         self._deleted: set[int] = set()  # tweets that this batch deletes
+        self._buried: dict[int, None] = {}  # the last ones that were deleted: of two processes' events the older may come later
         self._gone: set[int] = set()  # deleted accounts among this batch's authors
         self._group: list[tuple[LoggedEvent, Ids]] = []  # tweets and readers that are pushed together
         self._grouped = 0  # readers in it
@@ -135,7 +137,7 @@ class Fanout:
                 work_id=logged.offset, verb=WorkVerb.PUSH, author=event.actor, tweet=event.tweet, ref=event.ref,
                 created_ms=event.at_ms, request_id=event.request_id,
             )  # fmt: skip
-        elif event.actor in self._gone or event.tweet in self._deleted:
+        elif event.actor in self._gone or event.tweet in self._deleted or event.tweet in self._buried:
             self._account(done, event, 0, len(readers) - 1, filtered=len(readers) - 1, last=True)
         else:
             if self._pending or done.put:
@@ -243,6 +245,9 @@ class Fanout:
         if mode is not None and mode.mode is FanoutMode.PULL and event.tweet >= mode.since_id:
             readers, more = readers[-1:], False  # never pushed to anybody else
         await self._stores.timelines.remove((event.tweet,), readers[-1:] if more else readers)
+        self._buried[event.tweet] = None
+        if len(self._buried) > BURIED_MAX:
+            del self._buried[next(iter(self._buried))]
         if more:
             done.put[logged.offset] = Work(
                 work_id=logged.offset, verb=WorkVerb.REMOVE, author=event.actor, tweet=event.tweet, created_ms=event.at_ms,

@@ -15,26 +15,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from .log_ports import EventLog, Lane, Lease, Leases, WorkLog
 from .model import (
     AuthorMode,
     Blocks,
     Carried,
     Credentials,
-    Delivery,
     Edge,
     Event,
     Following,
     FollowOutcome,
     FollowRequest,
-    GroupLag,
     IdempotencyKey,
-    LoggedEvent,
     Mark,
     NewAccount,
     NewFollow,
     NewTweet,
-    Parked,
-    Progress,
     PutOutcome,
     Relation,
     Row,
@@ -43,7 +39,6 @@ from .model import (
     TweetCounts,
     User,
     UserCounts,
-    Work,
 )
 
 if TYPE_CHECKING:
@@ -51,6 +46,12 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from .model import Entries, Ids
+
+
+__all__ = (
+    "Accounts", "Engagement", "EventLog", "FanoutModes", "Health", "Lane", "Lease", "Leases", "RateLimits", "Relations", "SocialGraph", "Stores",
+    "Timelines", "Tokens", "Tweets", "WorkLog",
+)  # fmt: skip
 
 
 class Accounts(Protocol):
@@ -273,84 +274,6 @@ class FanoutModes(Protocol):
         """All authors that are not `PUSH`, as of now. There may be a million of them: ask for one, do not walk over all."""
 
 
-class EventLog(Protocol):
-    """What happened, in order. Writes elsewhere append to it; consumers follow it group by group."""
-
-    def moved(self, after: int) -> bool:
-        """Whether there is an event with offset > `after`, appended here or by another process. Cheap enough to ask before
-        each answer; `after` is the asker's own place, since several follow one log."""
-
-    def turn(self) -> int:
-        """Moves whenever a store holds something new that no event tells of, as a computed world does while its clock passes:
-        whoever keeps what he read forgets it then. 0 for ever where everything has its event. Asked before each answer."""
-
-    async def append(self, events: Sequence[Event]) -> int:
-        """Append events that belong to no other write; returns the last offset."""
-
-    async def read(self, after: int, limit: int) -> list[LoggedEvent]:
-        """Events with offset > `after`, in order."""
-
-    async def tail(self) -> int:
-        """The last offset; 0 for none."""
-
-    async def offset(self, group: str) -> int:
-        """How far the group has got; a group never seen starts at 0."""
-
-    async def wait(self, after: int, timeout_s: float) -> bool:
-        """Return true as soon as there is an event with offset > `after`; false after `timeout_s`."""
-
-    async def lag(self, groups: Sequence[str], now_ms: int) -> list[GroupLag]:
-        """How far behind each group is. `owner` holds the lease that is named like the group."""
-
-    async def trim(self, before_ms: int, groups: Sequence[str]) -> int:
-        """Drop the oldest events, as far as all are older than `before_ms` and every one of `groups` has passed them and done
-        the work they caused, and the accounts of delivery with them; returns how many events."""
-
-
-class WorkLog(Protocol):
-    """Where consumers keep their place: continuations, accounts of deliveries, parked events."""
-
-    async def advance(self, progress: Sequence[Progress]) -> None:
-        """Record progress, in the order that `Progress` states; at least a prefix of it survives a crash."""
-
-    async def pending(self, group: str) -> list[Work]:
-        """Continuations not done, oldest first."""
-
-    async def deliveries(self, tweets: Sequence[int]) -> list[list[Delivery]]:
-        """Accounts of each tweet, in order of batch; kept as long as the events that caused them (`EventLog.trim`)."""
-
-    async def park(self, group: str, logged: LoggedEvent, error: str, at_ms: int) -> None:
-        """Put an event out of the way; the group's offset is moved by `advance`."""
-
-    async def parked(self, group: str | None, after: int, limit: int) -> list[Parked]:
-        """Parked events of a group or of all."""
-
-    async def unpark(self, parked_ids: Sequence[int]) -> list[Parked]:
-        """Take them back to be handled once more by the caller."""
-
-
-class Lease(Protocol):
-    """A held lease; `fence` rises with each holder."""
-
-    fence: int
-
-    def release(self) -> None:
-        """Give it back; more than once is harmless."""
-
-
-class Leases(Protocol):
-    """Who may do what only one may do. Released when the holder dies, whatever killed it."""
-
-    async def acquire(self, name: str, holder: str) -> Lease | None:
-        """Take it, or `None` where another holds it. `holder` says who, where and what for."""
-
-    async def holder(self, name: str) -> str:
-        """Who holds it, "" for nobody."""
-
-    async def node(self, holder: str) -> tuple[int, Lease]:
-        """Take any free node id of tweet ids, in [0, `ids.LEASED_NODES`)."""
-
-
 class Tokens(Protocol):
     """Log-ins, by the hash of their bearer token."""
 
@@ -402,3 +325,6 @@ class Stores(Protocol):
     tokens: Tokens
     rates: RateLimits
     health: Health
+
+    def lanes(self, group: str) -> Sequence[Lane]:
+        """What the consumers of a group follow: always the same lanes in the same order."""

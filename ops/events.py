@@ -26,9 +26,15 @@ PAGE = 1_000
 
 async def parked(stores: Stores, group: str | None, limit: int) -> list[Parked]:
     """The oldest parked events of a group, or of all."""
+    names = (None,) if group is None else tuple(lane.name for lane in stores.lanes(group))
+    found = [one for name in names for one in await _parked(stores, name, limit)]
+    return sorted(found, key=lambda one: one.parked_id)[:limit]
+
+
+async def _parked(stores: Stores, name: str | None, limit: int) -> list[Parked]:
     found: list[Parked] = []
     while len(found) < limit:
-        part = await stores.work.parked(group, found[-1].parked_id if found else 0, min(PAGE, limit - len(found)))
+        part = await stores.work.parked(name, found[-1].parked_id if found else 0, min(PAGE, limit - len(found)))
         found += part
         if len(part) < PAGE:
             break

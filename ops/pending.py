@@ -37,20 +37,24 @@ async def pending(stores: Stores, groups: Sequence[str]) -> Pending:
     """Read what is unfinished now, of all groups."""
     tweets: set[int] = set()
     users: set[int] = set()
-    after = min([await stores.log.offset(group) for group in groups])
+    await stores.log.caught_up()
+    lanes = [lane for group in groups for lane in stores.lanes(group)]
+    logs = {id(lane.log): lane.log for lane in lanes}  # several lanes may go through one log: it is read once
     seen = 0
-    while batch := await stores.log.read(after, READ_AT_ONCE):
-        after, seen = batch[-1].offset, seen + len(batch)
-        if seen > EVENTS_MAX:
-            return Pending(too_many=True)
-        for logged in batch:
-            event = logged.event
-            if event.tweet:
-                tweets.add(event.tweet)
-            else:
-                users.update((event.key, event.actor, event.target))
-    for group in groups:
-        for work in await stores.work.pending(group):
+    for key, log in logs.items():
+        after = min([await log.offset(lane.name) for lane in lanes if id(lane.log) == key])
+        while batch := await log.read(after, READ_AT_ONCE):
+            after, seen = batch[-1].offset, seen + len(batch)
+            if seen > EVENTS_MAX:
+                return Pending(too_many=True)
+            for logged in batch:
+                event = logged.event
+                if event.tweet:
+                    tweets.add(event.tweet)
+                else:
+                    users.update((event.key, event.actor, event.target))
+    for lane in lanes:
+        for work in await lane.work.pending(lane.name):
             if work.tweet:
                 tweets.add(work.tweet)
             else:

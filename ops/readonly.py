@@ -5,11 +5,11 @@ A method is refused unless it is named here as a read: a port that grows a write
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, cast
 
 from ..core.errors import Forbidden
-from ..core.ports import Stores
+from ..core.ports import Lane, Stores
 
 READS = {
     "accounts": {"get", "ids_of", "credentials", "counts", "page", "deactivated", "count"},
@@ -19,7 +19,7 @@ READS = {
     "engagement": {"likers_page", "liked", "recent_likes", "counts"},
     "timelines": {"read", "unchanged", "raw", "mark", "residents"},
     "modes": {"get", "pulled"},
-    "log": {"moved", "turn", "read", "tail", "offset", "wait", "lag"},
+    "log": {"moved", "turn", "read", "tail", "caught_up", "offset", "wait", "lag"},
     "work": {"pending", "deliveries", "parked"},
     "leases": {"holder"},
     "tokens": {"get"},
@@ -57,6 +57,16 @@ class _ReadOnlyStores:
         self.kind = stores.kind
         for name in READS:
             setattr(self, name, _ReadOnlyPort(name, getattr(stores, name), passed_over.get(name, ())))
+        self._stores, self._passed_over = stores, passed_over
+
+    def lanes(self, group: str) -> Sequence[Lane]:
+        """The group's, their reads only."""
+        return [lane._replace(log=self._port("log", lane.log), work=self._port("work", lane.work)) for lane in self._stores.lanes(group)]
+
+    def _port(self, name: str, port: object) -> Any:
+        """A lane's own log or work; those of the stores are the ones above, so that who compares them finds them equal."""
+        same = port is getattr(self._stores, name)
+        return getattr(self, name) if same else _ReadOnlyPort(name, port, self._passed_over.get(name, ()))
 
 
 def read_only(stores: Stores, passed_over: Mapping[str, Collection[str]] | None = None) -> Stores:

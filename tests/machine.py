@@ -274,7 +274,7 @@ class Service(RuleBasedStateMachine):
 
     async def work(self, twit, group, steps, *, dies):
         """Some steps of one consumer; where it `dies`, the last one is done but not recorded."""
-        consumer = twit.workers._consumers[group]
+        consumer = twit.workers.consumer(group)
         advance = twit.stores.work.advance
 
         async def dead(progress):

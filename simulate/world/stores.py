@@ -50,6 +50,10 @@ class WorldStores:
         self.rates: ports.RateLimits = added.rates
         self.health: ports.Health = WorldHealth(added.health, forget)
 
+    def lanes(self, group: str) -> tuple[ports.Lane]:
+        """One for each group: the log is one sequence."""
+        return (ports.Lane(group, group, self.log, self.work),)
+
 
 class WorldHealth:
     """`core.ports.Health`. `forget` is the folder of an overlay that was to be in memory only."""

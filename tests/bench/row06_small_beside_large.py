@@ -53,7 +53,7 @@ async def measured(rounds: int = 4) -> Figure:
 
 async def ways(world: Town, stars: int) -> tuple[float, float]:
     """p99 in ms, and the share of small tweets during which large ones were in flight."""
-    fanout, loop = world.twit.workers._fanout, asyncio.get_running_loop()
+    fanout, loop = world.twit.workers.consumer("fanout").handler, asyncio.get_running_loop()
     arrived: dict[int, float] = {}
     account = fanout._account
 

@@ -15,14 +15,14 @@ def work(work_id: int, after: int = 0) -> Work:
 
 
 async def test_a_group_starts_at_nothing_and_keeps_its_place(stores: Stores) -> None:
-    assert await stores.log.offset("fanout") == 0
+    assert await stores.lanes("fanout")[0].log.offset("fanout") == 0
     await stores.work.advance([Progress(group="fanout", offset=5)])
-    assert (await stores.log.offset("fanout"), await stores.log.offset("social")) == (5, 0)
+    assert (await stores.lanes("fanout")[0].log.offset("fanout"), await stores.lanes("fanout")[0].log.offset("social")) == (5, 0)
 
 
 async def test_a_place_once_reached_is_not_lost_to_a_repetition(stores: Stores) -> None:
     await stores.work.advance([Progress(group="fanout", offset=5), Progress(group="fanout", offset=3)])
-    assert await stores.log.offset("fanout") == 5
+    assert await stores.lanes("fanout")[0].log.offset("fanout") == 5
 
 
 async def test_continuations_wait_oldest_first_until_they_are_done(stores: Stores) -> None:

@@ -18,7 +18,7 @@ import servers
 from twit.core.clock import ManualClock
 from twit.core.limits import Limits
 from twit.core.model import Event, LoggedEvent
-from twit.core.ports import Stores
+from twit.core.ports import Lane, Stores
 from twit.core.stores.embedded import open_stores
 from twit.core.stores.live.config import Access, LiveConfig
 from twit.core.stores.live.outbox import OutboxSource, Outgoing
@@ -80,7 +80,12 @@ async def open_part(name: str, folder: Path, limits: Limits, clock: ManualClock)
     embedded = open_stores(folder, limits, clock, durable=False, inline=True)
     ports, close = await part.open_ports(config("parts"), limits, clock, log)
     merged = {port: getattr(embedded, port) for port in PORTS} | {"log": log} | ports
-    return SimpleNamespace(kind="live", health=_Health(embedded, close), **merged)
+
+    def lanes(group: str) -> tuple[Lane]:
+        return (Lane(group, group, merged["log"], merged["work"]),)
+
+    log.offset = getattr(merged["work"], "offset", None)
+    return SimpleNamespace(kind="live", health=_Health(embedded, close), **{"lanes": lanes} | merged | ports)
 
 
 class _Health:

@@ -218,7 +218,7 @@ async def test_a_continuation_goes_on_where_it_was_after_a_restart(open_twit, cl
 # draining
 async def test_a_command_drains_what_it_caused(twit, clock, pair):
     ada, bob = pair
-    before = await twit.stores.log.tail()
+    before = await twit.workers.moment()
     tweet = await twit.post(bob, "hi")
     assert await twit.workers.drain(own_only_until=before)
     assert await reader_ids(twit, clock, ada) == [tweet.tweet_id]
@@ -228,7 +228,7 @@ async def test_a_command_drains_what_it_caused(twit, clock, pair):
 async def test_a_command_leaves_others_backlog_alone(twit, clock, pair):
     ada, bob = pair
     theirs = await twit.post(bob, "somebody else's")
-    before, place = await twit.stores.log.tail(), await twit.stores.log.offset("fanout")
+    before, place = await twit.workers.moment(), await twit.stores.log.offset("fanout")
     mine = await twit.post(bob, "mine")
     assert await twit.workers.drain(own_only_until=before)
     assert await reader_ids(twit, clock, ada) == [mine.tweet_id]
@@ -244,7 +244,7 @@ async def test_a_commands_own_events_out_of_turn_include_what_they_cause(open_tw
     star, other, *fans = await make_users(twit, "star other f1 f2 f3")
     await make_friends(twit, (fans[0], star), (fans[1], star))
     await twit.post(other, "a backlog")
-    before = await twit.stores.log.tail()
+    before = await twit.workers.moment()
     await twit.follow(fans[2], star)
     assert await twit.workers.drain(own_only_until=before)
     assert star in await twit.stores.modes.pulled()

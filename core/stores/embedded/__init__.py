@@ -53,6 +53,10 @@ class EmbeddedStores:
         self.timelines: ports.Timelines = ring
         self.health: ports.Health = EmbeddedHealth(db, (ring.close,))
 
+    def lanes(self, group: str) -> tuple[ports.Lane]:
+        """One for each group: the log is one sequence."""
+        return (ports.Lane(group, group, self.log, self.work),)
+
 
 def open_stores(
     folder: Path, limits: Limits, clock: Clock, *, ring_folder: Path | None = None, durable: bool = True, inline: bool = False,

@@ -29,6 +29,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:-]{0,199}")
 class FileLease:
     """`ports.Lease`: a held lock. Its file is closed, and so unlocked, by `release` or by the end of the process."""
 
+    lost = False  # the kernel takes no lock away
+
     def __init__(self, fd: int, fence: int) -> None:
         self.fence = fence
         self._fd = fd

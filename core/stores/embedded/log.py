@@ -84,8 +84,11 @@ class SqliteEventLog:
         (tail,) = self._db.row(_LAST)
         return int(tail)
 
-    async def offset(self, group: str) -> int:
-        return self._offset(group)
+    async def caught_up(self) -> None:
+        """What is durable can be read."""
+
+    async def offset(self, name: str) -> int:
+        return self._offset(name)
 
     async def wait(self, after: int, timeout_s: float) -> bool:
         loop = asyncio.get_running_loop()
@@ -97,12 +100,12 @@ class SqliteEventLog:
             await self._commit_or(loop, min(left, POLL_S))
         return True
 
-    async def lag(self, groups: Sequence[str], now_ms: int) -> list[GroupLag]:
-        return [await self._lag(group, now_ms) for group in groups]
+    async def lag(self, names: Sequence[str], now_ms: int) -> list[GroupLag]:
+        return [await self._lag(group, now_ms) for group in names]
 
-    async def trim(self, before_ms: int, groups: Sequence[str]) -> int:
-        places = [self._offset(group) for group in groups]
-        work = [self._first_work(group) for group in groups]
+    async def trim(self, before_ms: int, names: Sequence[str]) -> int:
+        places = [self._offset(group) for group in names]
+        work = [self._first_work(group) for group in names]
         passed = min((*places, *(first - 1 for first in work if first)), default=await self.tail())
         trimmed = 0
         while True:
