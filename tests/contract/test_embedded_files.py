@@ -1,23 +1,20 @@
 """The embedded folder: what it refuses to open and why, and several processes in it at once."""
 
 import asyncio
-import os
 import sqlite3
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from powerless import powerless
 
 from twit.core.clock import ManualClock, SystemClock
 from twit.core.errors import Conflict, StoreCorrupt, StoreDown, StoreFull
 from twit.core.limits import Limits
 from twit.core.model import IdempotencyKey, NewAccount, NewTweet, Tweet
 from twit.core.stores.embedded import open_stores
-
-NOBODY = 65_534
 
 
 def opened(folder, **more):
@@ -26,19 +23,6 @@ def opened(folder, **more):
 
 def new(name):
     return NewAccount(username=name, email="", password_hash="", display_name=name, created_ms=1)
-
-
-@contextmanager
-def powerless():
-    """Root may write everything, so where tests run as root they give that up for a moment."""
-    if os.geteuid():
-        yield
-        return
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 @pytest.fixture

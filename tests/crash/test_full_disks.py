@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from builders import build_twit, home, make_friends, make_users, settle
+from powerless import powerless
 
 from twit.core.errors import StoreDown, StoreError, StoreFull
 
-NOBODY = 65_534
 SOME_KB = 30_000
 
 
@@ -30,19 +30,6 @@ def files_at_most(size):
 
 def largest(folder, pattern):
     return max(path.stat().st_size for path in folder.glob(pattern))
-
-
-@contextmanager
-def not_root():
-    """To the superuser no file is read-only."""
-    if os.geteuid():
-        yield
-        return
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 @pytest.fixture
@@ -158,7 +145,7 @@ async def test_a_folder_that_may_only_be_read_is_refused_whole_and_named(folder,
     for path in (folder / "data").rglob("*"):
         path.chmod(0o555 if path.is_dir() else 0o444)
     (folder / "data").chmod(0o555)
-    with not_root(), pytest.raises(StoreFull, match=r"twit\.db cannot be written") as refused:
+    with powerless(), pytest.raises(StoreFull, match=r"twit\.db cannot be written") as refused:
         await build_twit(folder / "data", clock)
     assert refused.value.meaning
     assert refused.value.try_
