@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 COLUMNS = {"name": "name", "kind": "kind", "chosen": "chosen", "protected": "protected", "where": "where", "from": "source"}
 name_argument = click.argument("name", required=False)
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,50}")
 _DEFAULT = re.compile(r"^[ \t]*default_context[ \t]*=.*$", re.MULTILINE)
 _FIRST_TABLE = re.compile(r"^[ \t]*\[", re.MULTILINE)
 
@@ -88,7 +87,9 @@ def init(name: str, data: str | None, protected: bool, here: bool, **asked: str)
     Live and simulated contexts are written into twit.toml by hand. For a live one this brings the schema of each of its stores
     to this version, store by store; what is there already stays, so it may be repeated.
     """
-    if not _NAME.fullmatch(name):
+    from ..core.settings_keys import CONTEXT_NAME
+
+    if not CONTEXT_NAME.fullmatch(name):
         message = f"{name!r} cannot name a context: letters, digits, - and _, at most 50"
         raise click.UsageError(message)
     settings = current().settings
