@@ -64,6 +64,7 @@ class Service(RuleBasedStateMachine):
         self.left_ms: dict[int, int] = {}
         self.erased: set[int] = set()
         self.turn = 0
+        self.services = []
         self.services = [self.wait(self.open_service()) for _ in range(2)]
 
     async def open_service(self):
@@ -77,13 +78,19 @@ class Service(RuleBasedStateMachine):
             self.close()
 
     def close(self):
-        for twit in self.services:
+        services, self.services = self.services, []
+        for twit in services:
             self.wait(twit.stores.health.close())
         self.loop.close()
         shutil.rmtree(self.folder)
 
     def wait(self, coroutine):
-        return self.loop.run_until_complete(coroutine)
+        """Run it; then every service has heard of it, in worlds where that takes its time too."""
+        try:
+            return self.loop.run_until_complete(coroutine)
+        finally:
+            for service in self.services:
+                self.loop.run_until_complete(service.stores.log.caught_up())
 
     @property
     def twit(self):
@@ -274,7 +281,7 @@ class Service(RuleBasedStateMachine):
 
     async def work(self, twit, group, steps, *, dies):
         """Some steps of one consumer; where it `dies`, the last one is done but not recorded."""
-        consumer = twit.workers.consumer(group)
+        consumer = twit.workers.consumer(group, steps % len(twit.stores.lanes(group)))
         advance = twit.stores.work.advance
 
         async def dead(progress):
