@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from twit.core.model import Relation
@@ -243,7 +245,7 @@ async def test_a_home_page_that_stands_falls_with_what_another_process_does(open
     kept, gone = await here.tweet(ann, "kept"), await here.tweet(ann, "gone")
 
     async def home():
-        pages = [(await here.get("/timeline/home", ann)).json() for _ in range(3)]
+        pages = [(await asyncio.create_task(here.get("/timeline/home", ann))).json() for _ in range(3)]  # in tasks, as a server's
         assert pages[0] == pages[1] == pages[2]
         return pages[0]["tweets"]
 
