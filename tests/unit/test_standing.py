@@ -110,6 +110,20 @@ async def test_a_pulled_authors_tweet_is_seen_at_once_before_any_consumer_ran(op
     assert await first(twit, fans[0]) == []
 
 
+async def test_what_others_say_leaves_a_page_with_a_pulled_author_standing(open_twit, made):
+    twit = await open_twit(celebrity_followers_min=2, celebrity_followers_exit=1)
+    star, stranger, *fans = await make_users(twit, "star dora ada bob cleo")
+    for fan in fans:
+        await twit.follow(fan, star)
+    await twit.post(star, "hello")
+    await settle(twit)
+    shown = await first(twit, fans[0])
+    made.clear()
+    await twit.post(stranger, "news")
+    assert await first(twit, fans[0]) == shown
+    assert made == []
+
+
 async def test_a_reader_who_looks_again_and_again_stays_seen(twit, town, clock):
     for _ in range(24 * 9):
         clock.advance(3_600)
