@@ -6,11 +6,11 @@ A node alone need not wait for peers (`ring_delay_ms=0`), and a heap of 512 MB s
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Sequence
 
 from .install import jars, jars_folder, java
-from .place import FILES, HOST, folder, port, render
+from .keys import keys
+from .place import FILES, HOST, connected, folder, port, render
 from .process import spawn
 
 HEAP = os.environ.get("TWIT_LIVE_CASSANDRA_HEAP", "512m")
@@ -60,7 +60,7 @@ class CassandraNode:
     def launch(self, only: Sequence[str]) -> bool:
         where, library = folder("data", self.name), jars_folder(self.name)
         client, storage = self.ports()
-        settings = render("cassandra.yaml", where / "cassandra.yaml", port=client, storage=storage, dir=where, host=HOST)
+        settings = render("cassandra.yaml", where / "cassandra.yaml", port=client, storage=storage, dir=where, host=HOST, keys=keys())
         command = [
             java(), *FLAGS,
             *(f"--add-exports={one}=ALL-UNNAMED" for one in EXPORTS), *(f"--add-opens={one}=ALL-UNNAMED" for one in OPENS),
@@ -73,7 +73,7 @@ class CassandraNode:
 
     def ready(self) -> bool:
         try:
-            with socket.create_connection((HOST, self.ports()[0]), timeout=2) as connection:
+            with connected(self.ports()[0], timeout_s=2) as connection:
                 connection.sendall(HELLO)
                 header = connection.recv(9)
         except OSError:

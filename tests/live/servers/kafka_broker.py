@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import base64
 import os
-import socket
 import struct
 from collections.abc import Sequence
 
 from .install import jars, jars_folder, java
-from .place import FILES, HOST, folder, port, render
+from .keys import ADMIN, keys
+from .place import FILES, HOST, SECURE, connected, folder, port, render
 from .process import run, spawn
 
 FLAGS = "-Xms128m -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:+ExitOnOutOfMemoryError -Djava.awt.headless=true".split()
@@ -29,7 +29,7 @@ class KafkaBroker:
     stop_s = 40.0
 
     def ports(self) -> list[int]:
-        return [port(92), port(93)]
+        return [port(92), port(93), *([port(94)] if SECURE else [])]
 
     def processes(self) -> list[str]:
         return [self.name]
@@ -42,19 +42,23 @@ class KafkaBroker:
 
     def launch(self, only: Sequence[str]) -> bool:
         where, library = folder("data", self.name), jars_folder(self.name)
-        client, controller = self.ports()
-        settings = render("kafka.properties", where / "server.properties", port=client, controller=controller, dir=where, host=HOST)
+        client, controller = self.ports()[:2]
+        settings = render(
+            "kafka.properties", where / "server.properties", port=client, controller=controller, inside=controller + 1, dir=where, host=HOST,
+            keys=keys(), admin=ADMIN,
+        )  # fmt: skip
         classes = ["-cp", f"{library}/*"]
         if not (where / "logs" / "meta.properties").exists():
             cluster = base64.urlsafe_b64encode(os.urandom(CLUSTER_ID_BYTES)).decode().rstrip("=")
             tool = [java(), "-Xmx128m", "-XX:TieredStopAtLevel=1", *classes, "kafka.tools.StorageTool"]
-            run("kafka-format", [*tool, "format", "--cluster-id", f"k{cluster[1:]}", "--config", str(settings)])
+            users = ["--add-scram", f"SCRAM-SHA-512=[name={ADMIN},password={ADMIN}]"] if SECURE else []
+            run("kafka-format", [*tool, "format", "--cluster-id", f"k{cluster[1:]}", "--config", str(settings), *users])
         logging = f"-Dlog4j2.configurationFile={FILES / 'kafka-log4j2.yaml'}"
         return spawn(self.name, [java(), *FLAGS, self._archive(), logging, *classes, "kafka.Kafka", str(settings)], where)
 
     def ready(self) -> bool:
         try:
-            with socket.create_connection((HOST, self.ports()[0]), timeout=2) as connection:
+            with connected(self.ports()[0], timeout_s=2) as connection:
                 connection.sendall(HELLO)
                 answer = connection.recv(8)
         except OSError:

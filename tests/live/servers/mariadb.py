@@ -6,6 +6,7 @@ import getpass
 import subprocess
 from collections.abc import Sequence
 
+from .keys import keys
 from .place import HOST, folder, port, render
 from .process import run, spawn, wait_for
 
@@ -43,7 +44,7 @@ class MariaDb:
     def launch(self, only: Sequence[str]) -> bool:
         where = folder("data", self.name)
         (where / "tmp").mkdir(exist_ok=True)
-        settings = render("my.cnf", where / "my.cnf", port=self._port, dir=where, user=getpass.getuser())
+        settings = render("my.cnf", where / "my.cnf", port=self._port, dir=where, user=getpass.getuser(), keys=keys())
         defaults = f"--defaults-file={settings}"
         if not (where / "data" / "mysql").exists():
             run(f"{self.name}-init", ["mariadb-install-db", defaults, "--auth-root-authentication-method=normal", "--skip-test-db"])

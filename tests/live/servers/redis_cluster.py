@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Sequence
 
-from .place import HOST, Trouble, folder, port, render
+from .keys import ADMIN, keys
+from .place import HOST, SECURE, Trouble, connected, folder, port, render
 from .process import run, spawn, wait_for
 
 NODES = 6
@@ -17,7 +17,10 @@ ASK_TIMEOUT_S = 2.0
 def ask(at: int, command: str) -> str:
     """The reply of one node to an inline command whose reply is one text; "" where it does not answer."""
     try:
-        with socket.create_connection((HOST, at), timeout=ASK_TIMEOUT_S) as connection, connection.makefile("rb") as replies:
+        with connected(at, ASK_TIMEOUT_S) as connection, connection.makefile("rb") as replies:
+            if SECURE:
+                connection.sendall(f"AUTH {ADMIN}\r\n".encode())
+                replies.readline()
             connection.sendall(f"{command}\r\n".encode())
             first = replies.readline().decode()
             return replies.read(int(first[1:])).decode() if first.startswith("$") else first
@@ -60,10 +63,12 @@ class RedisCluster:
         if at + 10_000 > 65_535:
             raise Trouble(f"the bus port of Redis is the port + 10000, and {at} + 10000 is none: take a TWIT_LIVE_BASE below 55000")
         where = folder("data", "redis", str(at))
-        return spawn(f"redis-{at}", ["redis-server", str(render("redis.conf", where / "redis.conf", port=at, dir=where))], where)
+        settings = render("redis.conf", where / "redis.conf", port=at, dir=where, keys=keys(), admin=ADMIN)
+        return spawn(f"redis-{at}", ["redis-server", str(settings)], where)
 
     def _create(self) -> None:
-        create = ["redis-cli", "--cluster", "create", *self.addresses(), "--cluster-replicas", str(REPLICAS), "--cluster-yes"]
+        secure = ["--tls", "--cacert", str(keys() / "ca.pem"), "-a", ADMIN, "--no-auth-warning"] if SECURE else []
+        create = ["redis-cli", *secure, "--cluster", "create", *self.addresses(), "--cluster-replicas", str(REPLICAS), "--cluster-yes"]
         run("redis-create", create)
 
     def _known(self, at: int) -> int:
