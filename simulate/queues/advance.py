@@ -7,20 +7,20 @@ became of it is checked after every block.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
 
 import numpy as np
 
 from ...core.errors import Invalid
+from ..threads import shared
 from .chance import key_of
 from .closed import erlang_table
 from .exact import Knobs
 from .histogram import BUCKETS
 from .model import NO_FEEDBACK, Feedback, Floats, Ints, Load, State
 from .shards import BINS, run_shards
-from .stalls import stalls_between
+from .stalls import stalls_between, standing_after
 from .trace import Trace, calm_histograms
 
 _table = cache(erlang_table)
@@ -70,7 +70,7 @@ def advance(load: Load, state: State, feedback: Feedback = NO_FEEDBACK) -> tuple
         server, load.window0, load.window_us, mean, cv, rows, grid, how, responses + calm_responses, waits + calm_waits,
         sums=sums.sum(axis=0) + calm_sums, per_request=int(sums[:, :, 0].sum()), closed=int(calm_waits.sum()),
     )  # fmt: skip
-    after = replace(after, stall_until=_standing(offsets, stall_at - end, stall_for), up=~((down[:, 0] <= end) & (down[:, 1] > end)))
+    after = replace(after, stall_until=standing_after(offsets, stall_at, stall_for, end), up=~((down[:, 0] <= end) & (down[:, 1] > end)))
     if broken := after.ledger().broken():
         raise Unreconciled(f"{server.tier}: {'; '.join(broken)} does not hold after window {load.window0 + windows}")
     return after, trace
@@ -80,8 +80,7 @@ def _shared(part: Callable[[int, int], tuple[Ints, Ints]], shards: int, workers:
     if workers <= 1:
         return part(0, shards)
     cuts = np.linspace(0, shards, min(4 * workers, shards) + 1).astype(int).tolist()
-    with ThreadPoolExecutor(workers) as pool:
-        done = list(pool.map(part, cuts[:-1], cuts[1:]))
+    done = shared(part, cuts[:-1], cuts[1:], workers=workers)
     responses, waits = done[0]
     for more_responses, more_waits in done[1:]:
         responses += more_responses
@@ -128,14 +127,3 @@ def _knobs(state: State, width: float) -> Knobs:
         width, state.rule.closed_below, state.rule.events_max, server.timeout_s, server.abandoned_work_is_done, server.shed_wait_s,
         tries.p, tries.backoff_s, tries.attempts == 0, tries.budget, tries.burst if tries.budget < float("inf") else float("inf"),
     )  # fmt: skip
-
-
-def _standing(offsets: Ints, starts: Floats, lengths: Floats) -> Floats:
-    """Seconds after the block's end until which each shard stands still."""
-    until = np.zeros(offsets.size - 1)
-    for shard in range(until.size):
-        a, b = offsets[shard], offsets[shard + 1]
-        over = (starts[a:b] <= 0.0) & (starts[a:b] + lengths[a:b] > 0.0)
-        if over.any():
-            until[shard] = (starts[a:b] + lengths[a:b])[over].max()
-    return until

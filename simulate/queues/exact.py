@@ -119,10 +119,13 @@ def per_request(types: np.ndarray, m: int, sizes: np.ndarray, places: np.ndarray
 
     `sums[kind]` gets calls that waited, ns waited and ns of responses; `row` the same of the window, and each outcome.
     """
-    g = 0
+    g, next_look = 0, t0 + 0.5 / grid.size * knobs.window_s
+    far = (last - window - 1) * knobs.window_s  # what ends sooner ends within the block
     for i in range(m):
         t = t0 + places[i] * knobs.window_s
-        g = look(g, t, t0, knobs, free, stall_at, stall_for, j, grid)
+        if next_look <= t:
+            g = look(g, t, t0, knobs, free, stall_at, stall_for, j, grid)
+            next_look = t0 + (g + 0.5) / grid.size * knobs.window_s
         kind, calls, chance = types[i] // levels, sizes[i], used + 3 * i
         if down_from <= t:
             for s in range(free.size):  # what was under way is lost
@@ -145,7 +148,8 @@ def per_request(types: np.ndarray, m: int, sizes: np.ndarray, places: np.ndarray
             if t < down_from < failed_at:
                 what, failed_at = SHED, down_from
             else:
-                ends(calls, kind, what - SERVED >> 1, failed_at, window, last, knobs, t0, due)
+                if failed_at - t0 >= far:
+                    ends(calls, kind, what - SERVED >> 1, failed_at, window, last, knobs, t0, due)
                 note(kind, calls, min(wait, response), response, sums, row, responses, waits)
         counts[kind, what] += calls
         row[what] += calls

@@ -66,37 +66,53 @@ def pages_at(trace: Trace, asks: Asks, t_us: Ints, seed: int) -> Pages:
     up_to = np.cumsum(np.full(shards, 1.0 / shards) if asks.weights is None else asks.weights / asks.weights.sum())
     key = np.uint64(key_of(seed, "fork-join", trace.server.tier.value, asks.kind))
     _slowest(
-        key, t_us - trace.window0 * trace.window_us, trace.window_us, fan, listed, up_to, trace.work_s[asks.kind],
+        key, t_us - trace.window0 * trace.window_us, trace.window_us, fan, listed, up_to, asks.weights is None, trace.work_s[asks.kind],
         trace.variation[asks.kind], trace.rows, trace.grid, trace.how, seconds, slowest,
     )  # fmt: skip
     return Pages(t_us, seconds, slowest)
 
 
 @njit
-def _slowest(key: np.uint64, at: np.ndarray, window_us: int, fan: int, listed: np.ndarray, up_to: np.ndarray, mean: np.ndarray, cv: float,
-             rows: np.ndarray, grid: np.ndarray, how: np.ndarray, seconds: np.ndarray, slowest: np.ndarray) -> None:  # fmt: skip
-    hit = np.full(up_to.size, -1, np.int64)
+def _slowest(key: np.uint64, at: np.ndarray, window_us: int, fan: int, listed: np.ndarray, up_to: np.ndarray, even: bool, mean: np.ndarray,
+             cv: float, rows: np.ndarray, grid: np.ndarray, how: np.ndarray, seconds: np.ndarray, slowest: np.ndarray) -> None:  # fmt: skip
+    hit, top = np.full(up_to.size, -1, np.int64), mean.max()
     for p in range(at.size):
         draw = place(key, p, at[p])
         w, into = at[p] // window_us, at[p] % window_us
-        n = 0
+        g, n, enough = into * grid.shape[2] // window_us, 0, np.inf
         for f in range(fan):
             if listed.shape[0]:
                 s = listed[p, f]
             else:
-                s = min(int(np.searchsorted(up_to, u01(draw, n), side="right")), up_to.size - 1)
+                s = _where(up_to, u01(draw, n), even)
                 n += 1
                 while hit[s] == p:  # all different: the next free one
                     s = (s + 1) % up_to.size
                 hit[s] = p
-            took = _one(draw, 1_000_000 + 4 * f, s, w, into * grid.shape[2] // window_us, mean[s], cv, rows, grid, how)
+            took = _one(draw, 1_000_000 + 4 * f, s, w, g, mean[s], cv, rows, grid, how, enough)
             if took > seconds[p] or f == 0:
                 seconds[p], slowest[p] = took, s
+                if 0.0 < cv <= 1.0 and took < np.inf:
+                    enough = np.exp(-(took - top * (1.0 - cv)) / (top * cv)) * (1.0 + 1e-9)
+
+
+@njit
+def _where(up_to: np.ndarray, u: float, even: bool) -> int:
+    """The first place above `u`. Where all are as likely, it is at most one beside where it should be."""
+    if not even:
+        return min(int(np.searchsorted(up_to, u, side="right")), up_to.size - 1)
+    s = min(int(u * up_to.size), up_to.size - 1)
+    while s > 0 and up_to[s - 1] > u:
+        s -= 1
+    while s < up_to.size - 1 and up_to[s] <= u:
+        s += 1
+    return s
 
 
 @njit
 def _one(draw: np.uint64, n: int, s: int, w: int, g: int, mean: float, cv: float, rows: np.ndarray, grid: np.ndarray,
-         how: np.ndarray) -> float:  # fmt: skip
+         how: np.ndarray, enough: float) -> float:  # fmt: skip
+    """Seconds of one call. Without a wait and with a draw of at least `enough` it cannot be the slowest, and counts as nothing."""
     if rows[s, w, P_SHED] > 0.0 and u01(draw, n) < rows[s, w, P_SHED]:
         return np.inf
     if how[s, w] == CLOSED:
@@ -104,4 +120,7 @@ def _one(draw: np.uint64, n: int, s: int, w: int, g: int, mean: float, cv: float
         wait = -rows[s, w, MEAN_WAIT] / share * np.log(u / share) if u < share else 0.0
     else:
         wait = grid[s, w, g]
-    return wait + work_of(mean, cv, u01(draw, n + 2), u01(draw, n + 3))
+    u = u01(draw, n + 2)
+    if wait == 0.0 and u >= enough:
+        return 0.0
+    return wait + work_of(mean, cv, u, u01(draw, n + 3))

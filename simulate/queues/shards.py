@@ -18,31 +18,36 @@ BINS = 64  # of rho, in which calm windows are summed
 
 
 @njit
-def demand(calls: np.ndarray, pool: np.ndarray, w: int, window: int, offered: np.ndarray, counts: np.ndarray, tokens: np.ndarray,
-           knobs: Knobs) -> int:  # fmt: skip
-    """Fill `offered[type]` with first attempts and those whose pause ends now; answers how many come back."""
+def demand(calls: np.ndarray, pool: np.ndarray, waiting: int, w: int, window: int, offered: np.ndarray, counts: np.ndarray,
+           tokens: np.ndarray, knobs: Knobs) -> int:  # fmt: skip
+    """Fill `offered[type]` with first attempts and, if any are `waiting`, those whose pause ends now; answers how many come back."""
     kinds, levels, ring = pool.shape
     back = 0
     for k in range(kinds):
         first = calls[k, w]
-        counts[k, FIRST] += first
-        for level in range(levels):
-            n = pool[k, level, window % ring]
-            pool[k, level, window % ring] = 0
-            counts[k, RETRIED] += n
-            back += n
-            offered[k * levels + level] = n + (first if level == 0 else 0)
+        offered[k * levels] = first
         if first > 0 and tokens[0] < knobs.burst:
             tokens[0] = min(knobs.burst, tokens[0] + knobs.budget * first)
+    if waiting == 0:
+        return 0
+    slot = window % ring
+    for k in range(kinds):
+        for level in range(levels):
+            n = pool[k, level, slot]
+            pool[k, level, slot] = 0
+            counts[k, RETRIED] += n
+            back += n
+            offered[k * levels + level] = n + (offered[k * levels] if level == 0 else 0)
     return back
 
 
 @njit
-def load_of(offered: np.ndarray, levels: int, mean: np.ndarray) -> float:
-    """Seconds of work in what is offered."""
+def load_of(offered: np.ndarray, levels: int, mean: np.ndarray, back: int) -> float:
+    """Seconds of work in what is offered; `back`: whether retries are among it."""
     work = 0.0
-    for ty in range(offered.size):
-        work += offered[ty] * mean[ty // levels]
+    for k in range(mean.size):
+        for level in range(levels if back else 1):
+            work += offered[k * levels + level] * mean[k]
     return work
 
 
@@ -63,17 +68,41 @@ def smooth(calls: np.ndarray, w: int, rate: np.ndarray) -> int:
 
 
 @njit
-def standing(t0: float, t1: float, stall_at: np.ndarray, stall_for: np.ndarray) -> float:
-    """Seconds of [t0, t1) that the shard stands still."""
-    total = 0.0
-    for j in range(stall_at.size):
-        total += max(0.0, min(t1, stall_at[j] + stall_for[j]) - max(t0, stall_at[j]))
-    return total
+def standing(t0: float, t1: float, stall_at: np.ndarray, stall_for: np.ndarray, j: int) -> tuple[float, int]:
+    """Seconds of [t0, t1) that the shard stands still, and the first stall that may still matter; none before `j` does."""
+    while j < stall_at.size and stall_at[j] + stall_for[j] <= t0:
+        j += 1
+    total, i = 0.0, j
+    while i < stall_at.size and stall_at[i] < t1:
+        total += max(0.0, min(t1, stall_at[i] + stall_for[i]) - max(t0, stall_at[i]))
+        i += 1
+    return total, j
 
 
 @njit
-def wake(free: np.ndarray, t0: float, p_wait: float, mean: float, busy: float, service: float, key: np.uint64) -> None:
+def enter(calls: np.ndarray, rate: np.ndarray, counts: np.ndarray) -> None:
+    """The block's first attempts, and the mean rate of each kind to begin with."""
+    for k in range(rate.size):
+        rate[k] = calls[k].mean()
+        counts[k, FIRST] += calls[k].sum()
+
+
+@njit
+def leave(was_calm: bool, span: float, served: np.ndarray, free: np.ndarray, counts: np.ndarray, bins: np.ndarray) -> None:
+    """What closed forms `served` joins the sums; the servers' times are of the block's end."""
+    for k in range(served.size):
+        counts[k, SERVED] += served[k]
+        bins[BINS, k] += served[k]
+    for i in range(free.size):
+        free[i] = -1.0 if was_calm else max(free[i] - span, 0.0)
+
+
+@njit
+def wake(free: np.ndarray, t0: float, calm: np.ndarray, now: np.ndarray, key: np.uint64) -> None:
     """A queue as the closed form leaves it, for the first window that is looked at call by call."""
+    if calm[5] == 0.0 and now[0] < 1.0:
+        calm[:] = now
+    p_wait, mean, service, busy = calm[1], calm[2], calm[4], calm[5]
     u = u01(key, -1)
     if free.size == 1:
         free[0] = t0 - (mean / p_wait * np.log(u / p_wait) if p_wait > 0.0 and u < p_wait else 0.0)
@@ -84,14 +113,13 @@ def wake(free: np.ndarray, t0: float, p_wait: float, mean: float, busy: float, s
 
 
 @njit
-def keep_calm(w: int, calls: np.ndarray, n: int, now: np.ndarray, counts: np.ndarray, bins: np.ndarray, rows: np.ndarray) -> None:
+def keep_calm(w: int, calls: np.ndarray, n: int, now: np.ndarray, served: np.ndarray, bins: np.ndarray, rows: np.ndarray) -> None:
     """A window by closed form: everything is served, and added up with others of the same rho."""
     rows[w, 1], rows[w, 2] = now[1], now[2]
     kinds, b = calls.shape[0], int(now[0] * BINS)
     for k in range(kinds):
-        counts[k, SERVED] += calls[k, w]
+        served[k] += calls[k, w]
         bins[b, k] += calls[k, w]
-        bins[BINS, k] += calls[k, w]
     for i in range(3):
         bins[b, kinds + i] += n * now[1 + i]
 
@@ -117,32 +145,31 @@ def run_shard(shard: int, calls: np.ndarray, mean: np.ndarray, cv: np.ndarray, k
     limit = 2 * knobs.events_max + kinds * levels
     types, sizes, gaps = np.empty(limit, np.int64), np.empty(limit, np.int64), np.empty(limit)
     offered, parts = np.zeros(kinds * levels, np.int64), np.zeros(kinds * levels, np.int64)
-    row, calm, now, rate = np.zeros(6), np.zeros(6), np.zeros(6), np.zeros(kinds)
+    row, calm, now, rate, served = np.zeros(6), np.zeros(6), np.zeros(6), np.zeros(kinds), np.zeros(kinds, np.int64)
     laws = laws_of(mean, cv)
-    for k in range(kinds):
-        rate[k] = calls[k].mean()
-    was_calm, j = free.max() < 0.0, 0  # calm: so the last block left it
+    enter(calls, rate, counts)
+    waiting = pool.sum()
+    was_calm, j, next_stall = free.max() < 0.0, 0, 0  # calm: so the last block left it
     for w in range(windows):
         window, t0 = window0 + w, w * width
-        back = demand(calls, pool, w, window, offered, counts, tokens, knobs)
+        back = demand(calls, pool, waiting, w, window, offered, counts, tokens, knobs)
+        waiting -= back
         n = smooth(calls, w, rate)
         moments(rate, laws, free.size, width, erlang, now)  # rho, p_wait, mean, square, service, erlangs
-        rows[w, 0] = rho = load_of(offered, levels, mean) / (width * free.size)
-        rows[w, 6] = standing(t0, t0 + width, stall_at, stall_for) / width
+        rows[w, 0] = rho = load_of(offered, levels, mean, back) / (width * free.size)
+        stalled, next_stall = standing(t0, t0 + width, stall_at, stall_for, next_stall)
+        rows[w, 6] = stalled / width
         down = down_from < t0 + width and t0 < down_until
         small = now[4] + 2.0 * rho * width * free.size / knobs.events_max * (n > knobs.events_max)  # what a bundle may leave
         quiet = now[0] < knobs.closed_below and rho < 0.5 * (1.0 + knobs.closed_below)
         if quiet and back == 0 and rows[w, 6] == 0.0 and not (down or watched) and (was_calm or free.max() <= t0 + small):
-            keep_calm(w, calls, n, now, counts, bins, rows)
-            how[w] = CLOSED
+            keep_calm(w, calls, n, now, served, bins, rows)
             calm[:] = now
-            was_calm = True
+            how[w], was_calm = CLOSED, True
             continue
         key = place(seed, shard, window)
         if was_calm:
-            if calm[5] == 0.0 and now[0] < 1.0:
-                calm[:] = now
-            wake(free, t0, calm[1], calm[2], calm[5], calm[4], key)
+            wake(free, t0, calm, now, key)
             was_calm = False
         n += back
         m = deal(offered, mean, knobs.events_max, levels, parts, types)
@@ -153,8 +180,8 @@ def run_shard(shard: int, calls: np.ndarray, mean: np.ndarray, cv: np.ndarray, k
                         grid[w])  # fmt: skip
         how[w] = DOWN if down else (EXACT if n <= knobs.events_max else BUNDLED)
         describe(w, n, row, rows)
-    for i in range(free.size):
-        free[i] = -1.0 if was_calm else max(free[i] - windows * width, 0.0)
+        waiting = pool.sum()
+    leave(was_calm, windows * width, served, free, counts, bins)
 
 
 @njit

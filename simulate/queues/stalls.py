@@ -49,22 +49,30 @@ def stall_budget(shards: int, quantile: float, *, rho: float = 0.0, slack_s: flo
 
 def stalls_between(stalls: tuple[Stall, ...], shards: int, t0: float, t1: float, seed: int) -> tuple[Ints, Floats, Floats]:
     """All stalls that touch [t0, t1 + AHEAD_S): offsets by shard, starts relative to t0, lengths; merged and in order."""
-    per_shard: list[list[tuple[float, float]]] = [[] for _ in range(shards)]
+    drawn = [np.empty((0, 3))]
     for stall in stalls:
         key = key_of(seed, "stall", stall.name)
         reach = stall.for_s * (25.0 if stall.spread else 1.0)
         first, last = math.floor((t0 - reach) / stall.every_s), math.floor((t1 + AHEAD_S) / stall.every_s)
         found = np.empty((max(0, last - first + 1) * shards, 3))
         n = _draw(np.uint64(key), first, last, shards, stall.every_s, stall.for_s, stall.spread, stall.together, t0, found)
-        for shard, start, length in found[:n]:
-            per_shard[int(shard)].append((float(start), float(length)))
-    offsets = np.zeros(shards + 1, np.int64)
-    merged: list[tuple[float, float]] = []
-    for shard, some in enumerate(per_shard):
-        merged += _merged(some)
-        offsets[shard + 1] = len(merged)
-    flat = np.array(merged, np.float64).reshape(-1, 2)
-    return offsets, np.ascontiguousarray(flat[:, 0]), np.ascontiguousarray(flat[:, 1])
+        drawn.append(found[:n])
+    every = np.concatenate(drawn)
+    offsets, starts, lengths = np.zeros(shards + 1, np.int64), np.empty(len(every)), np.empty(len(every))
+    n = _merge(every, offsets, starts, lengths)
+    return offsets, starts[:n], lengths[:n]
+
+
+@njit
+def standing_after(offsets: np.ndarray, starts: np.ndarray, lengths: np.ndarray, end: float) -> np.ndarray:
+    """Seconds after `end` until which each shard stands still; 0: it does not."""
+    until = np.zeros(offsets.size - 1)
+    for shard in range(until.size):
+        for j in range(offsets[shard], offsets[shard + 1]):
+            start = starts[j] - end
+            if start <= 0.0 and start + lengths[j] > until[shard]:
+                until[shard] = start + lengths[j]
+    return until
 
 
 @njit
@@ -82,15 +90,35 @@ def _draw(key: np.uint64, first: int, last: int, shards: int, every: float, leng
     return n
 
 
-def _merged(some: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    out: list[tuple[float, float]] = []
-    for start, length in sorted(some):
-        if out and start <= out[-1][0] + out[-1][1]:
-            begun, lasts = out[-1]
-            out[-1] = (begun, max(lasts, start + length - begun))
-        else:
-            out.append((start, length))
-    return out
+@njit
+def _merge(drawn: np.ndarray, offsets: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> int:
+    """Stalls `drawn` (shard, start, length) as each shard meets them: in order, those that touch as one. Answers how many."""
+    shards = offsets.size - 1
+    ends = np.zeros(shards + 1, np.int64)
+    for i in range(drawn.shape[0]):
+        ends[int(drawn[i, 0]) + 1] += 1
+    for s in range(shards):
+        ends[s + 1] += ends[s]
+    at, length, here = np.empty(drawn.shape[0]), np.empty(drawn.shape[0]), ends[:-1].copy()
+    for i in range(drawn.shape[0]):  # insertion: a shard has few, and each cause comes in order
+        shard = int(drawn[i, 0])
+        j = here[shard]
+        while j > ends[shard] and (at[j - 1] > drawn[i, 1] or (at[j - 1] == drawn[i, 1] and length[j - 1] > drawn[i, 2])):
+            at[j], length[j] = at[j - 1], length[j - 1]
+            j -= 1
+        at[j], length[j] = drawn[i, 1], drawn[i, 2]
+        here[shard] += 1
+    n = 0
+    for s in range(shards):
+        offsets[s] = n
+        for j in range(ends[s], ends[s + 1]):
+            if n > offsets[s] and at[j] <= starts[n - 1] + lengths[n - 1]:
+                lengths[n - 1] = max(lengths[n - 1], at[j] + length[j] - starts[n - 1])
+            else:
+                starts[n], lengths[n] = at[j], length[j]
+                n += 1
+    offsets[shards] = n
+    return n
 
 
 def _over(stall: Stall, slack: float) -> float:

@@ -207,7 +207,7 @@ class Engine:
 
     def _pages_of(self, traces: dict[Tier, Trace], steps: list[Step], pages: int, minute: int) -> Minute:
         seed = key_of(self._scenario.seed, "pages", minute, len(steps))
-        return sampled(traces, steps, self._theta, pages=pages, seed=seed, deadline_s=DEADLINE_S)
+        return sampled(traces, steps, self._theta, pages=pages, seed=seed, deadline_s=DEADLINE_S, workers=self._workers)
 
     def _sick(self, minute: int, trace: Trace, asked: Asked, watch: Watch) -> None:
         """Remember the last second in which more failed, or waited longer, than is normal."""

@@ -71,11 +71,13 @@ class RunLoads:
     windows = MINUTE_S
 
     def __init__(
-        self, day: DayLoad, tiers: Tiers, theta: Theta, *, process_hit: float, start_s: int, seed: int, times: Mapping[Kind, Times] | None = None
-    ) -> None:
+        self, day: DayLoad, tiers: Tiers, theta: Theta, *, process_hit: float, start_s: int, seed: int, times: Mapping[Kind, Times] | None = None,
+        workers: int = 1,
+    ) -> None:  # fmt: skip
         self.day, self.tiers, self.process_hit = day, tiers, process_hit
         self._theta, self._start_s, self._seed = theta, start_s - start_s % MINUTE_S, seed
         self._times = times or {}
+        self._workers = workers
         self._minute, self._block = -1, Block(0, 0, {}, {})
 
     def per_read(self, kind: Kind) -> float:
@@ -113,8 +115,8 @@ class RunLoads:
         calls, elements = [], []
         for kind in kinds:
             left, x = factor * self._left(kind), self._times.get(kind, ONCE)
-            some, inside = _times(self._block.calls[kind], left * x.calls), _times(self._block.elements[kind], left * x.elements)
-            held = inside.sum(axis=1).astype(np.float64)
+            some = _times(self._block.calls[kind], left * x.calls)
+            held = self._elements(kind, minute, left * x.elements).astype(np.float64)
             for extra in (one for one in extras if one.kind is kind):
                 some = some + extra.calls
                 held = held + extra.calls.sum(axis=1) * extra.elements_a_call
@@ -152,10 +154,18 @@ class RunLoads:
     def _left(self, kind: Kind) -> float:
         return 1 - self.process_hit if kind in REMEMBERED else 1.0
 
+    def _elements(self, kind: Kind, minute: int, factor: Floats) -> Ints:
+        """[shard] elements of a minute, times a factor by second. Their seconds matter only where the factor is not one for all."""
+        if (factor == factor[0]).all():
+            return np.asarray(np.rint(self.day.elements[kind][:, self.minute_of_day(minute)] * factor[0]), np.int64)
+        if not self._block.elements:
+            self._block = day_block(self.day, self._block.start_s, self._block.stop_s, workers=self._workers)
+        return np.asarray(_times(self._block.elements[kind], factor).sum(axis=1))
+
     def _go_to(self, minute: int) -> None:
         if minute != self._minute:
             start = (self._start_s + minute * MINUTE_S) % DAY_S
-            self._minute, self._block = minute, day_block(self.day, start, start + MINUTE_S)
+            self._minute, self._block = minute, day_block(self.day, start, start + MINUTE_S, elements=False, workers=self._workers)
 
 
 def _moved(calls: Ints, lost: Lost, key: int) -> Ints:

@@ -20,6 +20,7 @@ from ..queues.histogram import histogram
 from ..queues.model import Floats, Ints
 from ..queues.pages import Asks, Pages, instants, pages_at
 from ..queues.trace import Trace
+from ..threads import shared
 from ..work import Theta
 from .loads import RunLoads
 from .tiers import kinds_of, replicas
@@ -101,7 +102,7 @@ def _touched(calls: float, shards: int) -> int:
 
 def sampled(
     traces: Mapping[Tier, Trace], steps: list[Step], theta: Theta, *, pages: int, seed: int, deadline_s: float,
-    within_us: tuple[int, int] | None = None,
+    within_us: tuple[int, int] | None = None, workers: int = 1,
 ) -> Minute:  # fmt: skip
     """Play a sample of pages, spread over the minute (or over the part `within_us` of it), through the traces of all tiers."""
     at = instants(traces[Tier.GATEWAY], pages, seed)
@@ -111,9 +112,12 @@ def sampled(
     total: Floats = np.zeros(pages)
     by_step: dict[Kind, float] = {}
     refused: dict[Kind, float] = {}
-    for number, step in enumerate(steps):
+
+    def met(number: int, step: Step) -> Pages:
+        return _step(traces[TIER_OF[step.kind]], step, at, key_of(seed, "step", number))
+
+    for step, one in zip(steps, shared(met, range(len(steps)), steps, workers=workers), strict=True):
         tier = TIER_OF[step.kind]
-        one = _step(traces[tier], step, at, key_of(seed, "step", number))
         took = one.seconds + theta.net_us[tier] * 1e-6
         answered = np.isfinite(took)
         by_step[step.kind] = by_step.get(step.kind, 0.0) + (float(np.mean(took[answered])) if answered.any() else deadline_s)

@@ -69,8 +69,8 @@ def prepare(scenario: Scenario, *, workers: int, tell: Told | None = None, work:
     day = kept_day(population, counted, threads=workers, progress=progress, keep=keep)
     theta = theta_of(middle_theta(works), fleet)
     loads = RunLoads(
-        day, tiers, theta, process_hit=float(base["process_hit"][0]), start_s=round(scenario.start_s), seed=scenario.seed
-    )
+        day, tiers, theta, process_hit=float(base["process_hit"][0]), start_s=round(scenario.start_s), seed=scenario.seed, workers=workers,
+    )  # fmt: skip
     return Prepared(
         scenario, population, fleet, works, inputs, base, draw(inputs, works, WORLDS, scenario.seed), tiers, day, theta, loads,
         classes_of(population),
