@@ -23,6 +23,7 @@ WORLDS: dict[str, Open] = {
     "embedded": lambda folder, limits, clock: open_stores(folder, limits, clock, durable=False),
     "embedded-inline": lambda folder, limits, clock: open_stores(folder, limits, clock, durable=False, inline=True),
     **{f"live-{part}": partial(open_part, part) for part in ("mysql", "cassandra", "redis")},
+    "live-redis-zset": partial(open_part, "redis_zset"),
     "world": lambda folder, limits, clock: open_world_stores(TabledBase(), limits, clock, data=folder, inline=True),
 }
 
