@@ -6,9 +6,10 @@ import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+import parts
 from parts import ListedLog
 
-from twit.core.clock import Clock
+from twit.core.clock import Clock, SystemClock
 from twit.core.limits import Limits
 from twit.core.stores.embedded import open_stores
 from twit.core.stores.live import mysql
@@ -28,12 +29,20 @@ async def open_empty(config: LiveConfig, limits: Limits, clock: Clock, outbox: L
         await mysql.init(config)
         made.add(config.namespace)
 
-    async def no_tweets(user_ids: Sequence[int]) -> list[int]:
-        return [0] * len(user_ids)
-
     stores = await mysql.open_mysql(config, limits, clock, outbox, more.get("tweets_of", no_tweets))
     await together(server.write(empty) for server in stores.shards.servers)
     return stores
+
+
+async def open_leases(_folder: str) -> mysql.MysqlLeases:
+    """The leases of the contract's stores, for another process. Nothing is emptied."""
+    config = parts.config("parts")
+    stores = await mysql.open_mysql(config, Limits(), SystemClock(), ListedLog(), no_tweets)
+    return stores.leases
+
+
+async def no_tweets(user_ids: Sequence[int]) -> list[int]:
+    return [0] * len(user_ids)
 
 
 def empty(session: Session) -> None:
