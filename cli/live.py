@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..core.errors import Invalid, Mismatch, StoreDown, StoreTimeout, Unsupported
+from ..core.errors import Invalid, Mismatch, StoreDown, Unsupported
 from .invocation import terminal
 from .output import Sheet, shown
 
@@ -26,10 +26,9 @@ DRIVERS = ("redis", "hiredis", "cassandra", "pymysql", "kafka")
 SERVERS = {  # those that a live context cannot do without, and what an address of each looks like
     "redis": "127.0.0.1:7101",
     "cassandra": "127.0.0.1:7942",
-    "mysql": "127.0.0.1:7306/twit",
+    "mysql": "127.0.0.1:7306",
     "kafka": "127.0.0.1:7092",
 }
-DOWN = {StoreDown.code, StoreTimeout.code}
 PLAIN = ("namespace", "partitions", "replication", "local_datacenter", "layout")  # keys that the stores take as they are
 
 
@@ -64,9 +63,14 @@ def init_context(context: ContextSettings, limits: Limits, *, confirm: str, reas
 
     if context.protected:
         _confirm(context, confirm, reason)
-    done = asyncio.run(init_stores(config, limits))
-    rows = [{"name": name, "done": what} for name, what in done.items()]
-    lines = [f"{context.name}  live  {config.namespace}", *(f"✓ {row['name']:<12}{shown(row['done'])}" for row in rows)]
+    rows: list[dict[str, str]] = []
+
+    def told(name: str, done: str) -> None:
+        terminal().detail(f"{name}: {done}")
+        rows.append({"name": name, "done": done})
+
+    asyncio.run(init_stores(config, limits, told))
+    lines = [f"{context.name}  live  {config.namespace}", *(f"✓ {row['name']:<16}{shown(row['done'])}" for row in rows)]
     document = {"context": context.name, "namespace": config.namespace, "stores": rows}
     terminal().show(Sheet(rows=rows, columns={"name": "name", "done": "done"}, name="name", document=document, lines=lines))
 
@@ -78,14 +82,17 @@ def check_context(context: ContextSettings, limits: Limits, secrets: Sequence[di
 
     found = asyncio.run(check_stores(config, limits))
     rows = [
-        *({**one, "code": "", "try": ""} for one in secrets),
-        *({"name": one.store, "status": one.status, "code": one.code, "try": one.try_.replace("NAME", context.name)} for one in found),
+        *({**one, "found": "", "code": "", "try": ""} for one in secrets),
+        *(
+            {"name": one.store, "status": one.status, "found": one.found, "code": one.code, "try": _to_try(one.try_, context.name)}
+            for one in found
+        ),
     ]
-    columns = {"name": "name", "status": "status", "try": "try"}
+    columns = {"name": "name", "status": "status", "found": "found", "try": "try"}
     lines = [f"{context.name}  live  {config.namespace}", *(line for row in rows for line in _lines(row))]
     document = {"context": context.name, "kind": context.kind, "data": str(context.folder), "checks": rows}
     terminal().show(Sheet(rows=rows, columns=columns, name="name", document=document, lines=lines))
-    down = [row["name"] for row in rows if row["code"] in DOWN]
+    down = [one.store for one in found if one.down]
     if down:
         what = f"context {context.name}: {', '.join(down)} down"
         raise StoreDown(what, meaning="What needs them answers 503 until they are back.", try_=f"twit context show {context.name}")
@@ -95,9 +102,14 @@ def check_context(context: ContextSettings, limits: Limits, secrets: Sequence[di
         raise Mismatch(what, code="CHECK_FAILED", try_=unfit[0]["try"])
 
 
+def _to_try(text: str, context: str) -> str:
+    """The core says NAME, or nothing, for the context that it does not know."""
+    return f"{text} {context}" if text == "twit context init" else text.replace("NAME", context)
+
+
 def _lines(row: dict[str, str]) -> list[str]:
-    line = f"{'✗' if row['code'] else '✓'} {row['name']:<12}{shown(row['status'])}"
-    return [line, f"{'':<14}try:  {row['try']}"] if row["try"] else [line]
+    line = f"{'✗' if row['code'] else '✓'} {row['name']:<16}{shown(row['status'])}{'  ' if row['found'] else ''}{shown(row['found'])}"
+    return [line, f"{'':<18}try:  {row['try']}"] if row["try"] else [line]
 
 
 def _confirm(context: ContextSettings, confirm: str, reason: str) -> None:
@@ -137,9 +149,8 @@ def _access(context: ContextSettings, server: str) -> Access:
 
 
 def _check_address(context: ContextSettings, server: str, address: str) -> None:
-    place, _, database = address.partition("/")
-    host, _, port = place.rpartition(":")
-    fits = host and port.isdigit() and 0 < int(port) <= 65_535 and bool(database) == (server == "mysql")
+    host, _, port = address.partition("/")[0].rpartition(":")
+    fits = host and port.isdigit() and 0 < int(port) <= 65_535 and (server == "mysql" or "/" not in address) and not address.endswith("/")
     if not fits:
         source = context.values[server].source
         what = f"{source}: {address!r} is no address of {server}"

@@ -43,8 +43,8 @@ def test_the_context_of_its_comment_reaches_it(tmp_path):
     assert found.redis.addresses == tuple(published("redis"))
     assert (found.cassandra.addresses, found.kafka.addresses) == (tuple(published("cassandra")), tuple(published("kafka")))
     made = SERVICES["mysql"]["environment"]
-    assert found.mysql.addresses == tuple(f"{one}/{made['MARIADB_DATABASE']}" for one in published("mysql"))
-    assert (found.mysql.user, found.mysql.password) == (made["MARIADB_USER"], made["MARIADB_PASSWORD"])
+    assert found.mysql.addresses == tuple(published("mysql"))
+    assert (found.namespace, found.mysql.user, found.mysql.password) == (made["MARIADB_DATABASE"], made["MARIADB_USER"], made["MARIADB_PASSWORD"])
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -75,7 +75,7 @@ def test_a_value_of_the_wrong_shape_is_refused_with_its_line(home, nowhere, line
 
 @pytest.mark.parametrize(("server", "address"), [
     ("redis", "127.0.0.1"), ("redis", "127.0.0.1:0"), ("kafka", "127.0.0.1:70000"), ("cassandra", ":9042"), ("kafka", "127.0.0.1:9092/twit"),
-    ("mysql", "127.0.0.1:3306"), ("mysql", "127.0.0.1:port/twit"),
+    ("mysql", "127.0.0.1:3306/"), ("mysql", "127.0.0.1:port/twit"),
 ])  # fmt: skip
 def test_an_address_that_is_none_is_refused_with_an_example(home, nowhere, server, address):
     write(home, nowhere, without=server, more=f'{server} = "{address}"')
