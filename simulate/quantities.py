@@ -60,7 +60,8 @@ def shown_seconds(value: float) -> str:
     if value < 120:
         return f"{value:.3g} s"
     whole = round(value)
-    for unit, below, name, part in ((60, 1, "m", "s"), (3_600, 60, "h", "m"), (86_400, 3_600, "d", "h")):
-        if whole < {60: 7_200, 3_600: 172_800, 86_400: 1 << 62}[unit]:
-            return f"{whole // unit} {name} {whole % unit // below:02d} {part}"
-    return f"{value:.0f} s"
+    if whole < 7_200:
+        return f"{whole // 60} m {whole % 60:02d} s"
+    if whole < 172_800:
+        return f"{whole // 3_600} h {whole % 3_600 // 60:02d} m"
+    return f"{whole // 86_400} d {whole % 86_400 // 3_600:02d} h"
