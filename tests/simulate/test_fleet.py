@@ -5,8 +5,8 @@ import pytest
 
 from twit.core.errors import Invalid
 from twit.simulate.fleet import geography
-from twit.simulate.fleet.cost import fleet_cost
-from twit.simulate.fleet.fleet import TIERS, load_fleet, names
+from twit.simulate.fleet.cost import fleet_cost, tier_cost
+from twit.simulate.fleet.fleet import FOLDER, TIERS, load_fleet, names
 from twit.simulate.fleet.instances import prices
 from twit.simulate.fleet.judge import judge
 from twit.simulate.fleet.loads import KindLoad, Loads, distinct
@@ -174,6 +174,45 @@ def test_prices_are_dated_and_media_is_priced_and_the_cdn_named_as_excluded():
     assert cost.cdn is None and any(one.startswith("CDN") for one in cost.excluded)
     parts = sum(cost.by_tier.values()) + cost.storage + cost.egress + cost.zones + cost.regions + cost.backup
     assert cost.total == pytest.approx(parts)
+
+
+def test_a_year_is_paid_for_as_it_is_by_hand(tmp_path):
+    """Bytes a day or a second of the middle world, by the GiB of `prices.toml`."""
+    gib, year_s, nodes = 2**30, 365 * 86_400, dict.fromkeys(TIERS, 10)
+    tweets, reads = 500e6 * 365, 5e9 * 365
+    to_cassandra, to_kafka = (500e6 * 400 + 1.5e9 * 16 + 2.1e9 * 8) / 86_400, 2e9 * 196 / 86_400
+    cost, split = (fleet_cost(Surrogate(load_fleet(name), WORKS), MIDDLE, nodes) for name in ("ample", two_regions(tmp_path)))
+    ample = Surrogate(load_fleet("ample"), WORKS)
+    pushed = float(ample.rates(MIDDLE, np.array([float(ample.fleet.redis_primaries)]))[Kind.PUSH].bytes[0])
+    assert cost.egress == pytest.approx(reads * 28_000 * 0.05 / gib)
+    assert cost.storage == pytest.approx(tweets * 0.3 * 1e6 * 5 * 0.252 / gib)
+    assert cost.backup == pytest.approx(tweets * 400 * 5 * 0.252 / gib)
+    assert cost.zones == pytest.approx((2 * to_cassandra + 2 * to_kafka + pushed) * year_s * 0.02 / gib)
+    assert cost.regions == 0
+    assert split.regions == pytest.approx((to_cassandra + to_kafka) * year_s * 0.02 / gib)
+    assert split.zones == pytest.approx(2 * cost.zones)
+    assert split.by_tier == pytest.approx({tier: 2 * dollars for tier, dollars in cost.by_tier.items()})
+    assert cost.excluded[0].startswith("CDN: 2.7 EB of media a year")
+    assert cost.excluded[0].endswith("127M$)")
+    assert cost.per_million_reads == pytest.approx(cost.total / reads * 1e6)
+    assert cost.per_tweet == pytest.approx(cost.total / tweets)
+
+
+def two_regions(tmp_path):
+    """The ample fleet, half of its readers in each of two regions."""
+    path = tmp_path / "two.toml"
+    regions = "[regions.us]\nshare = 0.5\n[regions.eu]\nshare = 0.5\nutc_offset = 1\n"
+    path.write_text((FOLDER / "ample.toml").read_text().replace('name = "ample"', 'name = "two"') + regions)
+    return str(path)
+
+
+def test_a_node_without_disks_of_its_own_is_given_some_where_its_tier_needs_them(fleet, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(MINIMAL.format(redis="", cassandra="", more="").replace('[mysql]\ninstance = "i4i', '[mysql]\ninstance = "m6i'))
+    found = load_fleet(str(path))
+    assert tier_cost(found, "mysql", 10) == pytest.approx(10 * (1328 + 4 * 1024 * 0.96))
+    assert tier_cost(found, "redis", 10) == 10 * 1328.0
+    assert tier_cost(fleet(), "mysql", 10) == 10 * 2421.0
 
 
 def test_quoted_prices_are_the_published_ones():
