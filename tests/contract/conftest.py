@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from parts import open_part
+from parts_kafka import open_over_kafka
 from world_bases import TabledBase
 
 from twit.core.clock import ManualClock
@@ -17,6 +18,7 @@ from twit.core.ports import Stores
 from twit.core.stores.embedded import open_stores
 from twit.simulate.world.stores import open_world_stores
 
+KAFKAS = ("test_log.py", "test_work.py")
 Open = Callable[[Path, Limits, ManualClock], Stores | Awaitable[Stores]]
 
 WORLDS: dict[str, Open] = {
@@ -24,6 +26,7 @@ WORLDS: dict[str, Open] = {
     "embedded-inline": lambda folder, limits, clock: open_stores(folder, limits, clock, durable=False, inline=True),
     **{f"live-{part}": partial(open_part, part) for part in ("mysql", "cassandra", "redis")},
     "live-redis-zset": partial(open_part, "redis_zset"),
+    "live-kafka": open_over_kafka,
     "world": lambda folder, limits, clock: open_world_stores(TabledBase(), limits, clock, data=folder, inline=True),
 }
 
@@ -36,6 +39,13 @@ def limits() -> Limits:
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock(1_750_000_000_000)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Kafka is asked for what it does; its other ports are the embedded ones."""
+    beside = [item for item in items if "live-kafka" in item.name and Path(item.path).name not in KAFKAS]
+    items[:] = [item for item in items if item not in beside]
+    config.hook.pytest_deselected(items=beside)
 
 
 def _marked(name: str) -> object:
