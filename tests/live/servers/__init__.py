@@ -6,6 +6,7 @@ Needs nothing but the standard library. What it does for one set of servers neve
 
 from __future__ import annotations
 
+import shutil
 import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +21,7 @@ from .mariadb import MariaDb
 from .place import BASE, HOST, SET, Trouble
 from .redis_cluster import RedisCluster
 
-__all__ = ["Trouble", "addresses", "down", "kill", "start", "state", "stop", "up"]
+__all__ = ["BASE", "SET", "Trouble", "addresses", "down", "kill", "start", "state", "stop", "up", "wipe"]
 READY_S = 180.0
 
 
@@ -93,6 +94,12 @@ def down(tell: Tell = print) -> None:
     with ThreadPoolExecutor(max_workers=len(SERVERS)) as pool:
         for future in [pool.submit(stop, name, tell) for name in SERVERS if any(map(process.pid_of, SERVERS[name].processes()))]:
             future.result()
+
+
+def wipe(tell: Tell = print) -> None:
+    """End all of them and remove the data, keys and logs of this set; jars stay."""
+    down(tell)
+    shutil.rmtree(SET, ignore_errors=True)
 
 
 def state() -> list[tuple[str, str, str, int]]:

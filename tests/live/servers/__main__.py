@@ -1,13 +1,13 @@
-"""`python -m tests.live.servers up|down|status|start NAME|stop NAME|kill NAME`."""
+"""`python -m tests.live.servers up|down|wipe|status|start NAME|stop NAME|kill NAME`."""
 
 from __future__ import annotations
 
 import sys
 
-from . import SERVERS, Trouble, down, kill, start, state, stop, up
+from . import SERVERS, Trouble, down, kill, start, state, stop, up, wipe
 
 ACTIONS = {"start": start, "stop": stop, "kill": kill}
-USAGE = f"usage: python -m tests.live.servers up [NAME…] | down | status | start|stop|kill NAME\nNAME: {', '.join(SERVERS)}"
+USAGE = f"usage: python -m tests.live.servers up [NAME…] | down | wipe | status | start|stop|kill NAME\nNAME: {', '.join(SERVERS)}"
 
 
 def _tell(line: str) -> None:
@@ -29,6 +29,8 @@ def main(words: list[str]) -> int:
                 up(names, _tell) if names else up(tell=_tell)
             case ["down"]:
                 down(_tell)
+            case ["wipe"]:
+                wipe(_tell)
             case ["status"]:
                 return _status()
             case [("start" | "stop" | "kill") as action, name]:

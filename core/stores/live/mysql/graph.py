@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -34,7 +34,7 @@ _REMOVE = "DELETE FROM following WHERE (shard, follower, sequence) IN %s"
 # As text in one column a list comes over some ten times as fast as row by row.
 _WHOLE = """SELECT follower, GROUP_CONCAT(followee ORDER BY sequence), MAX(flags) FROM following
 WHERE (shard, follower) IN %s GROUP BY follower"""
-_FLAGGED = "SELECT followee, flags, sequence FROM following WHERE shard = %s AND follower = %s AND flags > 0 ORDER BY sequence"
+_FLAGGED = "SELECT follower, sequence, followee, flags FROM following WHERE flags > 0 AND (shard, follower) IN %s"
 _FOLLOWING_PAGE = """SELECT followee, sequence FROM following WHERE shard = %s AND follower = %s AND sequence < %s
 ORDER BY sequence DESC LIMIT %s"""
 _FOLLOWERS_PAGE = """SELECT follower, slot FROM followers WHERE shard = %s AND followee = %s AND slot < %s
@@ -168,13 +168,17 @@ def _unfollow(session: Session, own: Sequence[tuple[tuple[int, int], Sequence[Ev
 
 
 def _whole(session: Session, users: Sequence[int]) -> list[Following]:
+    lists = session.among(_WHOLE, keyed(users))
+    exceptions: dict[int, list[tuple[int, int, int]]] = {}
+    for follower, *exception in sorted(session.among(_FLAGGED, keyed([user for user, _, flags in lists if flags]))):
+        exceptions.setdefault(follower, []).append(tuple(exception))
     found: dict[int, Following] = {}
-    for user, followees, flags in session.among(_WHOLE, keyed(users)):
-        flagged: list[Any] = session.rows(_FLAGGED, (shard_of(user), user)) if flags else []
+    for user, followees, _ in lists:
+        flagged = exceptions.get(user, ())
         found[user] = Following(
             tuple(map(int, followees.split(","))),
-            frozenset(followee for followee, flag, _ in flagged if flag & WITHOUT_RETWEETS),
-            tuple((followee, sequence) for followee, flag, sequence in flagged if flag & UNMERGED),
+            frozenset(followee for _, followee, flags in flagged if flags & WITHOUT_RETWEETS),
+            tuple((followee, sequence) for sequence, followee, flags in flagged if flags & UNMERGED),
         )
     return [found.get(user, NOBODY) for user in users]
 

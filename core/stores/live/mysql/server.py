@@ -94,6 +94,7 @@ class Server:
         self.host, self.port, self.database = place_of(name, namespace)
         self.epoch = 0
         self.timeout_s = timeout_ms / 1_000
+        self._lock_wait_s = max(1, int(self.timeout_s * 0.25))  # whole seconds, as the server wants them
         self.bridge = Bridge(f"mysql {name}", threads, timeout_ms, lambda error: errors.translated(name, error))
         self._access = access
         self._idle: dict[bool, list[Session]] = {True: [], False: []}
@@ -113,7 +114,7 @@ class Server:
 
     async def write(self, work: Callable[[Session], T]) -> T:
         """Run `work` in a transaction, from the start again where another stood in the way: it must have no effects elsewhere."""
-        return await self.bridge.run(self._write_now, work, time.monotonic() + self.timeout_s * 0.8)
+        return await self.bridge.run(self._write_now, work, time.monotonic() + self.timeout_s * 0.9)
 
     def read_now(self, work: Callable[[Session], T]) -> T:
         """`read` on the thread that calls, whichever it is."""
@@ -152,9 +153,8 @@ class Server:
         )
         cursor = connection.cursor()
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
-        lock_wait_s = max(1, int(self.timeout_s * 0.25))
         cursor.execute(
-            f"SET SESSION innodb_lock_wait_timeout = {lock_wait_s}, group_concat_max_len = {GROUP_CONCAT_MAX},"
+            f"SET SESSION innodb_lock_wait_timeout = {self._lock_wait_s}, group_concat_max_len = {GROUP_CONCAT_MAX},"
             " sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"
         )
         return connection
@@ -168,6 +168,9 @@ class Server:
 
     def _write_now(self, work: Callable[[Session], T], deadline: float) -> T:
         tried = 0
+        if time.monotonic() > deadline:
+            what = f"{self.name}: no thread was free in time"
+            raise StoreTimeout(what, meaning="nothing was written", try_="repeat")
         while True:
             session, fresh = self._take(writing=True)
             try:
@@ -179,7 +182,7 @@ class Server:
                 tried += 1
                 again = (errors.gone(error) and not fresh) or errors.contended(error)
                 pause = PAUSE_S * 2**tried * (0.5 + random.random())
-                if not again or tried >= TRIES or time.monotonic() + pause > deadline:
+                if not again or tried >= TRIES or time.monotonic() + pause + self._lock_wait_s > deadline:
                     raise
                 if errors.contended(error):
                     time.sleep(pause)

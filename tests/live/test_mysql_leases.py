@@ -1,0 +1,89 @@
+"""Leases on a connection: when it breaks they are lost, and whoever held them can know it before another has them."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from parts import ListedLog, config
+from parts_mysql import no_tweets, open_empty
+
+from twit.core.clock import ManualClock
+from twit.core.limits import Limits
+from twit.core.stores.live import mysql
+from twit.core.stores.live.mysql.leases import IDLE_S, LOST_AFTER_S
+
+pytestmark = pytest.mark.live
+
+CONFIG = config("mysql_leases")
+
+
+@pytest.fixture
+async def stores():
+    opened = await open_empty(CONFIG, Limits(), ManualClock(1_750_000_000_000), ListedLog())
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def other(stores):
+    opened = await mysql.open_mysql(CONFIG, Limits(), ManualClock(1_750_000_000_000), ListedLog(), no_tweets)
+    yield opened
+    await opened.close()
+
+
+async def break_connection(stores: mysql.MysqlStores) -> None:
+    number = stores.leases._session.connection.thread_id()
+    await stores.shards.read(0, lambda session: session.run(f"KILL {number}"))
+
+
+async def test_a_lease_holds_until_its_connection_breaks_and_then_says_so(stores, other) -> None:
+    fanout = await stores.leases.acquire("fanout", "me")
+    node, of_node = await stores.leases.node("me")
+    await asyncio.sleep(1.2)
+    assert not fanout.lost
+    assert await other.leases.acquire("fanout", "other") is None
+    await break_connection(stores)
+    taken = await other.leases.acquire("fanout", "other")
+    assert taken is not None
+    assert taken.fence > fanout.fence
+    await asyncio.sleep(1.2)
+    assert fanout.lost
+    assert of_node.lost
+    fanout.release()
+    assert await other.leases.holder("fanout") == "other"
+    assert await stores.leases.acquire("fanout", "me") is None
+    assert (await stores.leases.node("me"))[0] == node
+
+
+async def test_a_lease_is_taken_again_after_a_break_without_a_word(stores) -> None:
+    first = await stores.leases.acquire("fanout", "me")
+    await break_connection(stores)
+    second = await stores.leases.acquire("social", "me")
+    assert second is not None
+    assert first.lost
+    assert not second.lost
+    assert (await stores.leases.acquire("fanout", "me")).fence == first.fence + 1
+
+
+async def test_who_slept_counts_his_leases_as_lost_before_the_server_gives_them_away(stores) -> None:
+    lease = await stores.leases.acquire("fanout", "me")
+    assert LOST_AFTER_S < IDLE_S
+    (idle,) = (await stores.leases._bridge.run(stores.leases._session.row, "SELECT @@wait_timeout"))
+    assert idle == IDLE_S
+    stores.leases._seen_at -= LOST_AFTER_S + 0.1
+    assert lease.lost
+    stores.leases._seen_at += LOST_AFTER_S + 0.1
+    assert lease.lost  # for ever
+
+
+async def test_names_differ_by_case_and_length(stores) -> None:
+    names = ["fanout", "Fanout", "f" * 150, "f" * 151]
+    leases = [await stores.leases.acquire(name, name) for name in names]
+    assert all(leases)
+    assert [await stores.leases.holder(name) for name in names] == names
+
+
+async def test_many_nodes_are_found_quickly(stores, other) -> None:
+    held = [await (stores, other)[number % 2].leases.node("me") for number in range(70)]
+    assert [node for node, _ in held] == [*range(70)]
