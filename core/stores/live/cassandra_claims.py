@@ -12,6 +12,7 @@ from .cassandra_buckets import Stamps
 
 FRESH_SHARE, TAKEOVER_SHARE = 0.25, 0.6  # of store_timeout_ms; a request's share lies between them
 POLL_S = 0.02
+LATE_MS = 4 * 3_600_000  # hints are kept for 3 h: no batch that was begun comes to light later than this
 
 
 class Claims:
@@ -35,6 +36,10 @@ class Claims:
     def lapsed(self, claim_us: int) -> bool:
         """Whether its owner must have given up."""
         return self._clock.now_ms() - claim_us // 1_000 >= self.takeover_ms
+
+    def forgotten(self, claim_us: int) -> bool:
+        """Whether its batch cannot come to light any more: what it reserved may then be another's."""
+        return self._clock.now_ms() - claim_us // 1_000 >= LATE_MS
 
     async def wait(self) -> None:
         """Give its owner a moment."""

@@ -66,6 +66,14 @@ def keyspace_of(config: LiveConfig) -> str:
     return name
 
 
+def _tls(ca_file: str) -> ssl.SSLContext:
+    """Certificates must be signed by this authority and name the host."""
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise Invalid(f"Cassandra: {ca_file}: {error}", field="cassandra.ca_file") from error
+
+
 def _profiles(datacenter: str, request_timeout_s: float) -> dict[str, ExecutionProfile]:
     def profile(consistency: int, *, speculative: bool) -> ExecutionProfile:
         return ExecutionProfile(
@@ -92,7 +100,7 @@ class Driver:
     def __init__(self, config: LiveConfig, store_timeout_ms: int) -> None:
         access = config.cassandra
         endpoints = [_endpoint(address) for address in access.addresses]
-        tls = ssl.create_default_context(cafile=access.ca_file) if access.ca_file else None
+        tls = _tls(access.ca_file) if access.ca_file else None
         self._cluster = Cluster(
             endpoints,
             port=endpoints[0][1],

@@ -1,8 +1,8 @@
 """The outbox beside the tweets and likes: a row an event, in the batch of what it tells of, until Kafka has it.
 
 Rows lie by slot and minute and are deleted within seconds, which leaves tombstones; so a sweep begins at a low-water mark,
-passes each minute about twice, and never again. It looks back further (`LATE_MS`) only now and then: for batches that Cassandra
-itself finished late, after a crash.
+passes each minute when it is over, twice more at greater ages, for batches that Cassandra itself finished late after a crash,
+and never again.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ import msgspec
 from ...clock import Clock
 from ...model import Event
 from .cassandra_buckets import Stamps
+from .cassandra_claims import LATE_MS
 from .cassandra_session import WIDTH, Bound, CassandraSession, chunks, spread
 from .outbox import Outbox, Outgoing
 
 SLOTS = 32  # partitions a minute: at 25,000 events a second each holds 47,000 rows
 MINUTE_US = 60_000_000
-LATE_MS = 4 * 3_600_000  # hints are kept for 3 h: nothing written comes to light later than this
-DEEP_EVERY_MS = 600_000
+LAGS_MINUTES = (0, 15, LATE_MS // 60_000)  # a minute is read when it is over, and at these ages once more
+KEPT_EVERY_MINUTES = 5
 OPENING_MINUTES = 10  # how far before its first opening a keyspace may hold events: clocks of several machines
 DELETES_MAX = 50  # rows of one partition taken away by one statement
 _SCATTER = 0x9E3779B97F4A7C15  # 2^64 / golden ratio: keys that end in zeros spread over the slots, the top five bits of 64
@@ -54,19 +55,19 @@ class CassandraOutbox:
         self._clock = clock
         self._stamps = stamps
         self._outbox = outbox
-        self._mark = 0  # kept minute: nothing lies before it
-        self._from = 0  # nothing lay before it when we last looked
-        self._deep_at_ms = 0
+        self._kept = 0  # the minute in `outbox_mark`: nothing lies before it
+        self._marks: list[int] = []  # a minute for each lag: before it nothing lay when we last looked
 
     async def open(self) -> None:
         """Find the low-water mark, or set it in a new keyspace; then be swept."""
         rows = await self._session.read("outbox.mark", ())
+        now = self._clock.now_ms() // 60_000
         if rows:
-            self._mark = rows[0][0]
+            self._kept = rows[0][0]
         else:
-            self._mark = self._clock.now_ms() // 60_000 - OPENING_MINUTES
-            await self._session.write([("outbox.set_mark", (self._mark, self._stamps.next()))])
-        self._from = self._mark
+            self._kept = now - OPENING_MINUTES
+            await self._session.write([("outbox.set_mark", (self._kept, self._stamps.next()))])
+        self._marks = [max(self._kept, now - lag) if lag else self._kept for lag in LAGS_MINUTES]
         self._outbox.attach(self)
 
     def add(self, events: Sequence[Event], at_us: int, first: int, second: int) -> tuple[list[Bound], list[Outgoing]]:
@@ -87,28 +88,14 @@ class CassandraOutbox:
             self._outbox.wrote(outgoing)
 
     async def waiting(self, before_ms: int, limit: int) -> list[Outgoing]:
-        now_ms = self._clock.now_ms()
-        deep = now_ms >= self._deep_at_ms
+        now = self._clock.now_ms() // 60_000
         last = (before_ms * 1_000 - 1) // MINUTE_US
-        found: list[tuple[int, Outgoing]] = []
-        clean_to = start = self._mark if deep else self._from
-        async with self._session.bounded():
-            for minutes in chunks(range(start, last + 1), WIDTH):
-                for minute, rows in zip(
-                    minutes, await spread(lambda one: self._minute(one, before_ms, limit), minutes), strict=True
-                ):  # fmt: skip
-                    found += rows
-                    if not found:
-                        clean_to = min(minute + 1, last)
-                if len(found) >= limit:
-                    break
-            else:
-                if deep:
-                    self._deep_at_ms = now_ms + DEEP_EVERY_MS
-                    await self._move_mark(min(clean_to, (now_ms - LATE_MS) // 60_000))
-        self._from = max(self._mark, clean_to)
-        found.sort(key=lambda one: one[0])
-        return [outgoing for _, outgoing in found[:limit]]
+        found: dict[bytes, tuple[int, Outgoing]] = {}
+        for number, lag in enumerate(LAGS_MINUTES):
+            await self._walk(number, min(last, now - lag), before_ms, limit, found)
+        await self._keep_mark()
+        oldest = sorted(found.values(), key=lambda one: one[0])
+        return [outgoing for _, outgoing in oldest[:limit]]
 
     async def sent(self, outgoing: Sequence[Outgoing]) -> None:
         partitions: dict[tuple[int, int], list[Bound]] = defaultdict(list)
@@ -118,6 +105,20 @@ class CassandraOutbox:
             partitions[slot, minute].append(("outbox.sent", values))
         await spread(self._session.write, [some for rows in partitions.values() for some in chunks(rows, DELETES_MAX)])
 
+    async def _walk(self, number: int, last: int, before_ms: int, limit: int, found: dict[bytes, tuple[int, Outgoing]]) -> None:
+        """Read on from one of the marks to minute `last`; the mark stays before the first row met."""
+        clean = True
+        for minutes in chunks(range(self._marks[number], last + 1), WIDTH):
+            async with self._session.bounded():
+                answers = await spread(lambda minute: self._minute(minute, before_ms, limit), minutes)
+            for minute, rows in zip(minutes, answers, strict=True):
+                found.update((one.place, (at_us, one)) for at_us, one in rows)
+                clean = clean and not rows
+                if clean:
+                    self._marks[number] = min(minute + 1, last)
+            if len(found) >= limit:
+                return
+
     async def _minute(self, minute: int, before_ms: int, limit: int) -> list[tuple[int, Outgoing]]:
         rows = await self._session.read("outbox.waiting", (_SLOTS, minute, before_ms * 1_000, limit))
         return [
@@ -125,8 +126,9 @@ class CassandraOutbox:
             for slot, at_us, ident, event in rows
         ]
 
-    async def _move_mark(self, minute: int) -> None:
-        """Never back, as far as this process knows; another's older mark only makes a sweep longer."""
-        if minute > self._mark:
-            self._mark = minute
-            await self._session.write([("outbox.set_mark", (minute, self._stamps.next()))])
+    async def _keep_mark(self) -> None:
+        """Never back, as far as this process knows; another's older mark only makes a first sweep longer."""
+        lowest = min(self._marks)
+        if lowest >= self._kept + KEPT_EVERY_MINUTES:
+            self._kept = lowest
+            await self._session.write([("outbox.set_mark", (lowest, self._stamps.next()))])

@@ -91,7 +91,7 @@ class Reservations:
                 continue
             tweet_id, created_ms, claim_us, stood, undone, undone_us = rows[0]
             stamp_us = self._claims.stamps.next(max(claim_us, undone_us or 0))
-            if undone == tweet_id:
+            if undone == tweet_id or (stood != tweet_id and self._claims.forgotten(claim_us)):
                 taken = Reserved(tweet.tweet_id, tweet.created_ms, stamp_us)
             elif stood == tweet_id:
                 return PutOutcome(PutStatus.REPEATED, tweet_id)
@@ -126,7 +126,7 @@ class Reservations:
                 if not self._claims.lapsed(row.claim_us):
                     await self._claims.wait()
                     continue
-                if same:
+                if same and not self._claims.forgotten(row.claim_us):
                     taken = Reserved(row.tweet_id, row.created_ms, taken.claim_us)
             if await self._session.compare([self._take_key(new, taken, row.claim_us)]):
                 return taken

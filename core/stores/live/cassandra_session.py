@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from cassandra.cluster import ResponseFuture
 from cassandra.query import BatchStatement, BatchType
 
-from ...errors import StoreError, StoreTimeout
+from ...errors import StoreDown, StoreError, StoreTimeout
 from .cassandra_driver import COUNTS, READ, WRITE, Driver, translate
 
 T = TypeVar("T")
@@ -135,8 +135,11 @@ class CassandraSession:
         """Wait until nothing is under way, at most one store timeout."""
         slots = [asyncio.ensure_future(self._slots.acquire()) for _ in range(IN_FLIGHT_MAX)]
         _, late = await asyncio.wait(slots, timeout=self.timeout_s)
-        for one in late:
-            one.cancel()
+        for one in slots:
+            if one in late:
+                one.cancel()
+            else:
+                self._slots.release()
 
     def _batch(self, kind: BatchType, bound: Iterable[Bound]) -> BatchStatement:
         batch = BatchStatement(kind)
@@ -149,7 +152,7 @@ class CassandraSession:
         for number in range(1, TRIES + 1):
             try:
                 answer = await send()
-            except StoreError:
+            except (StoreDown, StoreTimeout):
                 if number == TRIES or self._retries < 1:
                     raise
                 self._retries -= 1
