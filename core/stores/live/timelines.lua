@@ -413,6 +413,10 @@ function zset.remove(key, h, want, _, _, c)
   zset_trim(key, h, c)
   local gone = 0
   for _, member in ipairs(found) do gone = gone + call('ZREM', of(key), member) end
+  if call('EXISTS', of(key)) == 0 then  -- the next entry makes it anew, and must tell it how long it lives
+    h.arrivals = math.ceil(h.arrivals / c.slack) * c.slack
+    h.settled = h.arrivals
+  end
   return h, gone
 end
 
