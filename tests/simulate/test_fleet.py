@@ -1,5 +1,6 @@
 """Fleets: what they hold by real encodings, how instances pack, what is refused with its line, and which planted fleet is short of what."""
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -129,13 +130,30 @@ def test_survivors_of_a_region_are_busiest_at_their_own_evening(fleet):
 
 def test_one_node_lost_leaves_less():
     for one in judged("ample").checks:
-        assert one.n1_headroom_x < one.headroom_x
+        assert one.n1_headroom_x == pytest.approx(one.headroom_x * (one.have - 1) / one.have)
+
+
+def test_what_is_needed_are_whole_nodes_that_carry_the_middle_load():
+    for one in judged("ample").checks:
+        assert one.need - 1 < one.have / one.headroom_x <= one.need * (1 + 1e-9)
 
 
 def test_what_no_sum_shows_is_said():
     design, ample = judged("design").warnings, judged("ample").warnings
     assert any("no replica" in one for one in design) and any("64 GB" in one for one in design)
     assert any("16 clusters of 192" in one for one in ample) and not any("replica:" in one for one in ample)
+    assert any("takes 6.5M timelines with it, 1.3B partition reads" in one for one in design)  # a hundredth of 650M, 200 each
+
+
+def test_what_is_just_enough_is_not_warned_of(fleet):
+    def warnings(nodes, shards_on):
+        found = fleet("nodes = 2\ncopies = 2\ninstance_gb = 25", f"nodes = {nodes}")
+        return judge(Surrogate(msgspec.structs.replace(found, mysql=msgspec.structs.replace(found.mysql, nodes=shards_on)), WORKS), MIDDLE, WORLDS).warnings
+
+    copies = fleet().mysql.shards * fleet().mysql.copies
+    assert warnings(192, copies) == []
+    assert [one.partition(":")[0] for one in warnings(195, copies)] == ["195 cassandra nodes are 2 clusters of 192, at which Netflix's planner stops"]
+    assert [one.rpartition(": ")[2] for one in warnings(192, copies - 1)] == ["several shards fail together"]
 
 
 def test_cassandra_comes_in_steps_of_a_node_a_zone():
