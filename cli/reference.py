@@ -38,11 +38,15 @@ from. Unknown keys are refused with file and line.
 | key | variable | means |
 |---|---|---|
 | `default_context` | `TWIT_CONTEXT` | which context commands work on |
-| `contexts.NAME.kind` | | `embedded` or `simulated`; `live` is known and refused by this version |
+| `contexts.NAME.kind` | | `embedded`, `simulated` or `live` |
 | `contexts.NAME.data` | `TWIT_DATA` (of the chosen context) | the data directory; default: XDG data home |
 | `contexts.NAME.ring` | `TWIT_RING` (of the chosen context) | where cached timelines lie, such as /dev/shm/twit; default: beside the data |
 | `contexts.NAME.users`, `.seed`, `.preset` | `TWIT_WORLD_USERS`, `_SEED`, `_PRESET` | the population of a simulated context: 500M, 7, `design` |
 | `contexts.NAME.at`, `.speed` | `TWIT_WORLD_AT`, `_SPEED` | where its clock stands when it is opened, and how fast it runs |
+| `contexts.NAME.redis`, `.cassandra`, `.mysql`, `.kafka` | | where the servers of a live context are; see docs/live.md |
+| `contexts.NAME.redis_user`, `.redis_ca_file`, and so for each server | | who we are there, and TLS |
+| `contexts.NAME.namespace`, `.partitions`, `.replication` | | what names on the servers begin with; of topics and copies: `twit`, 16, 1 |
+| `contexts.NAME.local_datacenter`, `.layout` | | of Cassandra; of cached timelines in Redis, `list` or `sorted-set` |
 | `contexts.NAME.protected` | | operations ask by name and want `--reason` |
 | `limits.NAME` | `TWIT_LIMITS_NAME` | one limit of `core/limits.py` |
 | `rate_limits` | `TWIT_RATE_LIMITS` | `off` for load tests, with a warning |
