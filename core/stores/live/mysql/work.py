@@ -119,7 +119,7 @@ class MysqlWorkLog:
         many, oldest_ms, first_work = map(int, work)
         return Backlog(many, oldest_ms, first_work, int(parked[0]))
 
-    async def forget_deliveries(self, tweets: Sequence[int]) -> None:
+    async def forget(self, tweets: Sequence[int]) -> None:
         """Drop the accounts of these tweets: the events that caused them are gone."""
         def work(session: Session, own: Sequence[int]) -> list[None]:
             session.each(_FORGET, sorted((_shard_of_tweet(tweet), tweet) for tweet in own))
