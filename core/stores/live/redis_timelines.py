@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...errors import StoreError
 from ...limits import Limits
 from ...model import Mark, Push, Row
 from .config import LiveConfig
@@ -81,6 +82,14 @@ class RedisTimelines:
     def statements(self) -> int:
         """Commands sent so far."""
         return self._cluster.commands
+
+    async def check(self) -> str:
+        """"ok" or what is wrong, for `Health.check`; never raises."""
+        try:
+            await self._cluster.refresh()
+        except StoreError as error:
+            return str(error)
+        return "ok"
 
     async def close(self) -> None:
         """Let go of the connections. More than once is harmless."""
