@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,30 +28,21 @@ async def scratch_stores(settings: Settings, clock: Clock) -> AsyncIterator[Stor
         why = "its stores are servers that others use" if context.kind == "live" else "it computes its people and has no stores of its own"
         what = f"context {context.name} is {context.kind}: {why}, so there is nothing to measure beside its data"
         raise Unsupported(what, code="NO_STORES", try_="twit --context local simulate calibrate")
-    beside, made = _beside(context.folder), []
-    try:
-        made.append(beside)
-        ring = None
-        if context.ring is not None:
-            ring = _beside(context.ring)
-            made.append(ring)
-        stores = open_stores(beside, settings.limits, clock, ring_folder=ring)
+    with _beside(context.folder) as folder, _beside(context.ring) if context.ring is not None else nullcontext() as ring:
+        stores = open_stores(Path(folder), settings.limits, clock, ring_folder=Path(ring) if ring else None)
         try:
             yield stores
         finally:
             await stores.health.close()
-    finally:
-        for one in made:
-            shutil.rmtree(one, ignore_errors=True)
 
 
-def _beside(folder: Path) -> Path:
+def _beside(folder: Path) -> tempfile.TemporaryDirectory[str]:
     """A new folder next to this one, or as near to it as there is a folder that can be written."""
     refused: OSError | None = None
     for parent in folder.absolute().parents:
         if parent.is_dir():
             try:
-                return Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+                return tempfile.TemporaryDirectory(prefix=PREFIX, dir=parent, ignore_cleanup_errors=True)
             except OSError as error:
                 refused = error
     raise StoreFull(f"no folder near {folder} can be written: {refused}", try_="name another with --context")
