@@ -3,6 +3,7 @@
 import pytest
 
 from twit.core.errors import Invalid
+from twit.scenarios.keys import AMOUNTS, KEYS, METRICS
 from twit.scenarios.loader import described, load_scenario, names, varied
 from twit.simulate.run.scenario import Delivery, Happening, Lists
 
@@ -63,12 +64,16 @@ def test_a_run_with_one_setting_replaced_by_an_interval_keeps_nothing_of_the_bar
     (("[run]", "[rule]\nlists = 'memory'\n[run]"), r"mine.toml:3: rule.lists: 'memory' is not one of redis, ttl, events"),
     (("[run]", "[rule]\nsingle_flight = 3\n[run]"), r"mine.toml:3: rule.single_flight: 3 is neither"),
     (("[run]", "[population]\nusers = 0\n[run]"), r"mine.toml:3: population.users: 0 is not within 10000 to 2e\+09"),
-    (('"2M"', '"501M"'), r"mine.toml:7: events.one.followers: 501,000,000 are more than the 500,000,000 accounts"),
+    (('"2M"', '"500_000_001"'), r"mine.toml:7: events.one.followers: 500,000,001 are more than the 500,000,000 accounts"),
     (('kind = "post"\n', ""), r"mine.toml:\d: events.one: it has no kind"),
 ])  # fmt: skip
 def test_what_cannot_be_is_refused_with_its_line(tmp_path, change, says):
     with pytest.raises(Invalid, match=says):
         load_scenario(of(tmp_path, GOOD.replace(*change)))
+
+
+def test_everybody_may_follow_the_account_that_posts(tmp_path):
+    assert load_scenario(of(tmp_path, GOOD.replace("2M", "500M"))).events[0]["followers"] == 500e6
 
 
 @pytest.mark.parametrize("name", ["steadyy", "nowhere.toml"])
@@ -79,3 +84,5 @@ def test_a_scenario_that_is_not_there_is_refused(name):
 
 def test_every_key_says_what_it_is():
     assert all(about for _, about in described())
+    assert len(dict(described())) == len(KEYS) + len(METRICS) + sum(map(len, AMOUNTS.values()))
+    assert dict(described())["events.NAME.followers (post)"] == "of the account that posts"
