@@ -24,7 +24,8 @@ OPTIONS = {"cache": True, "nogil": True, "fastmath": False, "boundscheck": False
 
 
 def cache_folder() -> Path:
-    """Where compiled code is kept: the user's cache, or a temporary folder where that cannot be written."""
+    """Where compiled code is kept: the user's cache, or a temporary folder where that cannot be written. What lies there is run, so
+    it is never a folder that somebody else made."""
     shared = sorted(HERE.rglob("*.py"))
     digest = hashlib.sha256()
     for path in shared:
@@ -33,13 +34,14 @@ def cache_folder() -> Path:
             digest.update(source)
     name = f"compiled-{digest.hexdigest()[:16]}"
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    for base in (home, Path(tempfile.gettempdir())):
-        folder = base / "twit" / name
+    for base in (home / "twit", Path(tempfile.gettempdir()) / f"twit-{os.getuid()}"):
+        folder = base / name
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            base.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.mkdir(exist_ok=True)
         except OSError:
             continue
-        if os.access(folder, os.W_OK):
+        if os.access(folder, os.W_OK) and base.stat().st_uid == folder.stat().st_uid == os.getuid():
             return folder
     return Path(tempfile.mkdtemp(prefix="twit-"))
 

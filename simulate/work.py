@@ -116,7 +116,7 @@ def middle(works: Works) -> Theta:
 
 def draw(works: Works, seed: int, number: int, fixed: Mapping[str, float] | None = None) -> Theta:
     """World `number` of a Monte Carlo; `fixed` holds some draws (`redis.base_us`: 0.5) where they are."""
-    from .queues.chance import key_of, split  # noqa: PLC0415 - brings numba, which plans and fleets do without
+    from .queues.chance import key_of, split  # noqa: PLC0415 - brings the compiler, which plans and fleets do without
 
     names = [f"{tier}.{part}" for tier in works.ways for part in (*PARTS, "net_us")]
     draws = {name: split((key_of(seed, "world", number, name) >> 11) * 2**-53, 0) for name in names}
