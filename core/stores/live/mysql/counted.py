@@ -14,7 +14,7 @@ from .server import Session
 from .shards import keyed, shard_of
 
 _LOCK = """SELECT user_id, followers, following, last_slot, last_follow, last_relation FROM user_counts
-WHERE (shard, user_id) IN %s ORDER BY shard, user_id FOR UPDATE"""
+FORCE INDEX (PRIMARY) WHERE (shard, user_id) IN %s ORDER BY shard, user_id FOR UPDATE"""
 _MAKE = "INSERT INTO user_counts (shard, user_id) VALUES (%s, %s) ON DUPLICATE KEY UPDATE user_id = user_counts.user_id"
 _STORE = """INSERT INTO user_counts (shard, user_id, followers, following, last_slot, last_follow, last_relation)
 VALUES (%s, %s, %s, %s, %s, %s, %s) ON DUPLICATE KEY UPDATE followers = VALUES(followers), following = VALUES(following),

@@ -23,8 +23,8 @@ ON DUPLICATE KEY UPDATE claim = directory.claim"""
 _FIND = "SELECT kind, name, user_id, claim FROM directory WHERE (shard, kind, name) IN %s"
 _CONFIRM = "UPDATE directory SET claim = 0 WHERE claim = %s"
 _DROP = "DELETE FROM directory WHERE claim = %s"
-_RELEASE = "UPDATE directory SET claim = %s, at_ms = %s WHERE user_id = %s AND (shard, kind, name) IN %s"
-_KEEP_ONE = "UPDATE directory SET claim = 0 WHERE claim = %s AND (shard, kind, name) IN %s"
+_RELEASE = "UPDATE directory FORCE INDEX (PRIMARY) SET claim = %s, at_ms = %s WHERE user_id = %s AND (shard, kind, name) IN %s"
+_KEEP_ONE = "UPDATE directory FORCE INDEX (PRIMARY) SET claim = 0 WHERE claim = %s AND (shard, kind, name) IN %s"
 _DROP_ONE = "DELETE FROM directory WHERE claim = %s AND (shard, kind, name) IN %s"
 
 decode = msgspec.msgpack.Decoder(User).decode

@@ -35,15 +35,16 @@ _REMOVE = "DELETE FROM following WHERE (shard, follower, sequence) IN %s"
 _WHOLE = """SELECT follower, GROUP_CONCAT(followee ORDER BY sequence), MAX(flags) FROM following
 WHERE (shard, follower) IN %s GROUP BY follower"""
 _FLAGGED = "SELECT follower, sequence, followee, flags FROM following WHERE flags > 0 AND (shard, follower) IN %s"
-_FOLLOWING_PAGE = """SELECT followee, sequence FROM following WHERE shard = %s AND follower = %s AND sequence < %s
+_FOLLOWING_PAGE = """SELECT followee, sequence FROM following FORCE INDEX (PRIMARY) WHERE shard = %s AND follower = %s AND sequence < %s
 ORDER BY sequence DESC LIMIT %s"""
-_FOLLOWERS_PAGE = """SELECT follower, slot FROM followers WHERE shard = %s AND followee = %s AND slot < %s
+_FOLLOWERS_PAGE = """SELECT follower, slot FROM followers FORCE INDEX (PRIMARY) WHERE shard = %s AND followee = %s AND slot < %s
 ORDER BY slot DESC LIMIT %s"""
 # One more than asked for is looked at, to see whether the walk ends; the cursor is the slot before that one.
 _WALK = """SELECT GROUP_CONCAT(follower ORDER BY slot), COUNT(*),
 SUBSTRING_INDEX(SUBSTRING_INDEX(GROUP_CONCAT(slot ORDER BY slot), ',', -2), ',', 1)
-FROM (SELECT follower, slot FROM followers WHERE shard = %s AND followee = %s AND slot > %s ORDER BY slot LIMIT %s) page"""
-_MERGED = "UPDATE following SET flags = flags & 1 WHERE (shard, follower, sequence, followee) IN %s"
+FROM (SELECT follower, slot FROM followers FORCE INDEX (PRIMARY) WHERE shard = %s AND followee = %s AND slot > %s
+ORDER BY slot LIMIT %s) page"""
+_MERGED = "UPDATE following FORCE INDEX (PRIMARY) SET flags = flags & 1 WHERE (shard, follower, sequence, followee) IN %s"
 
 
 class MysqlGraph:

@@ -49,19 +49,20 @@ class MysqlLease:
         self._leases = leases
         self._name = name
         self._lost = False
+        self._released = False
 
     @property
     def lost(self) -> bool:
-        """True for ever once it was released, its connection broke, or it could not be seen to be alive."""
-        self._lost = self._lost or self._leases.unseen_s() > LOST_AFTER_S
+        """True for ever once its connection broke, or could not be seen to be alive, before it was released."""
+        self._lost = self._lost or (not self._released and self._leases.unseen_s() > LOST_AFTER_S)
         return self._lost
 
     def end(self) -> None:
         self._lost = True
 
     def release(self) -> None:
-        if not self._lost:
-            self._lost = True
+        if not self._released:
+            self._released = True
             self._leases.let_go(self._name, self)
 
 
@@ -127,7 +128,7 @@ class MysqlLeases:
 
     def let_go(self, name: str, lease: MysqlLease) -> None:
         """Unlock it soon; calls of this process that follow wait for that."""
-        if self._held.get(name) is lease:
+        if self._held.get(name) is lease:  # else it was lost and taken again
             del self._held[name]
             self._later(self._unlock(name, lease.fence))
 

@@ -66,12 +66,12 @@ class Session:
         """Rows of a SELECT that ends in `IN %s`, for as many keys as one likes; `before` are the parameters ahead of them."""
         found: list[Any] = []
         for start in range(0, len(keys), IN_MAX):
-            found += self.rows(sql, (*before, keys[start : start + IN_MAX]))
+            found += self.rows(sql, (*before, _listed(keys[start : start + IN_MAX])))
         return found
 
     def each(self, sql: str, keys: Sequence[Sequence[Any]], *before: Any) -> int:
         """The same for an UPDATE or DELETE; returns the rows that were changed."""
-        return sum(self.run(sql, (*before, keys[start : start + IN_MAX])) for start in range(0, len(keys), IN_MAX))
+        return sum(self.run(sql, (*before, _listed(keys[start : start + IN_MAX]))) for start in range(0, len(keys), IN_MAX))
 
     def inserted(self) -> int:
         """What the last statement gave to LAST_INSERT_ID()."""
@@ -157,6 +157,8 @@ class Server:
             f"SET SESSION innodb_lock_wait_timeout = {self._lock_wait_s}, group_concat_max_len = {GROUP_CONCAT_MAX},"
             " sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"
         )
+        if "MariaDB" in connection.get_server_info():  # which reads the whole table for a long IN unless told not to
+            cursor.execute("SET SESSION in_predicate_conversion_threshold = 0")
         return connection
 
     async def close(self) -> None:
@@ -251,6 +253,11 @@ class Server:
         self._sessions.discard(session)
         self._closed_statements += session.statements
         session.close()
+
+
+def _listed(keys: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
+    """What stands after IN. MariaDB reads the whole table for an UPDATE or DELETE by a list of one, so there are two of it."""
+    return keys if len(keys) > 1 else (*keys, *keys)
 
 
 def place_of(name: str, namespace: str) -> tuple[str, int, str]:
