@@ -42,7 +42,7 @@ def slots_of(readers: Ids) -> npt.NDArray[np.int64]:
 
 
 class Keys:
-    """Names under one namespace. `letter` is the layout's: t for lists, h for sorted sets (whose entries lie under `:e`)."""
+    """Names under one namespace. `letter` is the layout's: t for lists, z for sorted sets."""
 
     def __init__(self, namespace: str, letter: str) -> None:
         self.namespace = namespace.encode()

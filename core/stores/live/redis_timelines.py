@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from ...model import Entries, Ids
 
-LETTERS = {"list": "t", "sorted-set": "h"}
+LETTERS = {"list": "t", "sorted-set": "z"}
 NAMES = {"list": "list", "sorted-set": "zset"}
 PAIRS = 128  # rows that one call pushes to: less than a millisecond of the server
 MERGED = 8  # rows that one call merges several entries into

@@ -1,8 +1,9 @@
 #!lua name=twit_timelines_1
 -- Cached home timelines inside Redis: what core/stores/live/redis_timelines.py asks of a node, many readers in one call.
 --
--- A row is a header of 97 bytes and entries of 16 (id, id of what it retweets; big-endian). Layout "list": one list a reader,
--- entries in order of arrival, the header last. Layout "zset": the header a string, the entries a sorted set beside it (key:e).
+-- A row is one key: a header of 97 bytes and entries of 16 (id, id of what it retweets; big-endian). Layout "list": a list of entries
+-- in order of arrival, the header last. Layout "zset": a sorted set by time and id, the header first. A row is never without its
+-- key for a moment, not even inside a call: in a slot that is being moved, what is gone cannot be made again.
 --
 -- Keys are arguments, since those of one call lie in many slots. A key that is not this node's answers ELSEWHERE, for itself alone.
 -- Ids have 63 bits, so they are never Lua numbers (doubles), and never compared as strings (Lua compares by the server's locale):
@@ -141,35 +142,27 @@ end
 -- ---- layout "list"
 
 local list = {}
+local FIRST = ZERO .. ZERO  -- what an empty row holds, so that its header can be taken out: no entry, for no id is 0
 
 function list.get(key) return pcall_('LINDEX', key, -1) end
 
 function list.set(key, header) call('LSET', key, -1, header) end
 
 function list.create(key, header, keep)
-  call('RPUSH', key, header)
-  call('LTRIM', key, -1, -1)
+  call('RPUSH', key, FIRST, header)
+  call('LTRIM', key, -2, -1)
   call('PEXPIRE', key, keep)
 end
 
 function list.delete(key) return pcall_('DEL', key) end
 
-function list.keep(key, keep) call('PEXPIRE', key, keep) end
-
--- A list that was emptied by taking out its header is a new key: it must be told again how long it lives.
-local function put(key, c, ...)
-  local n = call('RPUSH', key, ...)
-  if n <= 2 then call('PEXPIRE', key, c.keep) end
-  return n - 1
-end
-
 -- Give a row whose header is taken out these entries, rising, and its header.
-local function list_write(key, h, entries, c)
+local function list_write(key, h, entries)
   settle(h, entries)
+  if #entries == 0 then entries = {FIRST} end
   for at = 1, #entries, AT_ONCE do call('RPUSH', key, unpack(entries, at, math.min(at + AT_ONCE - 1, #entries))) end
   call('RPUSH', key, format(h))
   call('LTRIM', key, -#entries - 1, -1)
-  if #entries == 0 then call('PEXPIRE', key, c.keep) end
 end
 
 -- Cut a row down to what it shows: by place where the lowest ids are known to lie first, else by sorting it all.
@@ -180,16 +173,16 @@ local function list_trim(key, c)
   local highest = highest_of(call('LRANGE', key, 0, cut - 1))
   if above(h.late_min, highest) then
     call('LTRIM', key, cut, -1)
-    raise(h, next_id(highest))
+    if highest ~= ZERO then raise(h, next_id(highest)) end
     call('RPUSH', key, format(h))
     return
   end
   local held = rising(call('LRANGE', key, 0, -1))
-  raise(h, next_id(sub(held[cut], 1, 8)))
+  if held[cut] ~= FIRST then raise(h, next_id(sub(held[cut], 1, 8))) end
   h.lost = h.lost + 1
   local shown = {}
   for i = cut + 1, #held do shown[#shown + 1] = held[i] end
-  list_write(key, h, shown, c)
+  list_write(key, h, shown)
 end
 
 -- What is not simply newer than all there is; the header is taken out.
@@ -198,7 +191,7 @@ local function list_push_slow(key, header, entry, c)
   if not above(id, h.top) then
     if above(h.floor, id) then
       h.lost = h.lost + 1
-      put(key, c, format(h))
+      call('RPUSH', key, format(h))
       return OLDER
     end
     local held
@@ -217,11 +210,11 @@ local function list_push_slow(key, header, entry, c)
     if newer >= c.shown then
       raise(h, next_id(id))
       h.lost = h.lost + 1
-      put(key, c, format(h))
+      call('RPUSH', key, format(h))
       return OLDER
     end
     if there then
-      put(key, c, header)
+      call('RPUSH', key, header)
       return DUPLICATE
     end
     checkpoint(h)
@@ -232,7 +225,7 @@ local function list_push_slow(key, header, entry, c)
     checkpoint(h)
     h.arrivals, h.top = h.arrivals + 1, id
   end
-  if put(key, c, entry, format(h)) > c.most then list_trim(key, c) end
+  if call('RPUSH', key, entry, format(h)) - 1 > c.most then list_trim(key, c) end
   return STORED
 end
 
@@ -242,21 +235,26 @@ function list.push(key, entry, id, hi, lo, c)
   if type(header) == 'table' then return ELSEWHERE end
   local th, tl, arrivals, touched = unpack_('>I4I4I4I8', header)
   if touched < c.cutoff then
-    put(key, c, header)
+    call('RPUSH', key, header)
     return INACTIVE
   end
   if arrivals % STEP ~= 0 and (hi > th or (hi == th and lo > tl)) then
-    if put(key, c, entry, id .. pack('>I4', arrivals + 1) .. sub(header, 13)) > c.most then list_trim(key, c) end
+    local n = call('RPUSH', key, entry, id .. pack('>I4', arrivals + 1) .. sub(header, 13))
+    if n - 1 > c.most then list_trim(key, c) end
     return STORED
   end
   return list_push_slow(key, header, entry, c)
 end
 
-function list.all(key) return call('LRANGE', key, 0, -2) end
+function list.all(key)
+  local entries = call('LRANGE', key, 0, -2)
+  if entries[1] == FIRST then table.remove(entries, 1) end
+  return entries
+end
 
-function list.write(key, h, entries, c)
+function list.write(key, h, entries)
   call('RPOP', key)
-  list_write(key, h, entries, c)
+  list_write(key, h, entries)
 end
 
 -- Entries of `want` that the row holds, looked for from its newest end.
@@ -285,6 +283,7 @@ function list.remove(key, h, want, left, lowest, c)
   h = parse(call('LINDEX', key, -1))
   local gone = 0
   for _, entry in ipairs(found) do gone = gone + call('LREM', key, -1, entry) end
+  if call('LLEN', key) == 1 then call('LPUSH', key, FIRST) end
   h.late_at = math.min(h.arrivals, h.late_at + gone)
   return h, gone
 end
@@ -298,65 +297,62 @@ function list.window(key, header, want, c)
     enough = above(h.late_min, cut)
   end
   if enough then return {header, cut, 1, call('LRANGE', key, -want - 1, -2)} end
-  return {header, '', 0, call('LRANGE', key, 0, -2)}
+  return {header, '', 0, list.all(key)}
 end
 
 -- ---- layout "zset"
 
 local zset = {}
 
-local function of(key) return key .. ':e' end
-
 local function score(entry)
   local hi, lo = unpack_('>I4I4', entry)
   return hi * 1024 + math.floor(lo / 4194304)  -- milliseconds: exact in a double
 end
 
-function zset.get(key) return pcall_('GET', key) end
-
-function zset.set(key, header) call('SET', key, header, 'KEEPTTL') end
-
-function zset.create(key, header, keep)
-  call('SET', key, header, 'PX', keep)
-  call('DEL', of(key))
+function zset.get(key)
+  local found = pcall_('ZRANGE', key, 0, 0)
+  return found.err and found or found[1] or false
 end
 
-function zset.delete(key)
-  local gone = pcall_('DEL', key)
-  if type(gone) == 'table' then return gone end
-  return pcall_('DEL', of(key))
+function zset.set(key, header, old)
+  if header == old then return end
+  call('ZADD', key, -1, header)
+  call('ZREM', key, old)
 end
 
-function zset.keep(key, keep)
+function zset.create(key, header, keep, old)
+  call('ZADD', key, -1, header)
+  call('ZREMRANGEBYSCORE', key, 0, '+inf')
+  if old and old ~= header then call('ZREM', key, old) end
   call('PEXPIRE', key, keep)
-  call('PEXPIRE', of(key), keep)
 end
 
--- Now and then: cut to what shows, and see that the entries do not outlive their reader.
+function zset.delete(key) return pcall_('DEL', key) end
+
+-- Cut a row down to what it shows.
 local function zset_trim(key, h, c)
-  local cut = call('ZCARD', of(key)) - c.shown
+  local cut = call('ZCARD', key) - 1 - c.shown
   if cut > 0 then
-    raise(h, next_id(sub(call('ZRANGE', of(key), cut - 1, cut - 1)[1], 1, 8)))
+    raise(h, next_id(sub(call('ZRANGE', key, cut, cut)[1], 1, 8)))
     if h.settled > 0 then h.lost = h.lost + 1 end
-    call('ZREMRANGEBYRANK', of(key), 0, cut - 1)
+    call('ZREMRANGEBYRANK', key, 1, cut)
   end
-  call('PEXPIRE', of(key), c.keep, 'NX')
 end
 
 local function zset_push_slow(key, header, entry, c)
   local h, id = parse(header), sub(entry, 1, 8)
   local outcome = STORED
   if above(id, h.top) then
-    call('ZADD', of(key), score(entry), entry)
+    call('ZADD', key, score(entry), entry)
     h.arrivals, h.top = h.arrivals + 1, id
   elseif above(h.floor, id) then
     outcome = OLDER
   else
-    local new = call('ZADD', of(key), score(entry), entry)
-    if call('ZREVRANK', of(key), entry) >= c.shown then
+    local new = call('ZADD', key, score(entry), entry)
+    if call('ZREVRANK', key, entry) >= c.shown then
       outcome = OLDER
       raise(h, next_id(id))
-      if new == 1 then call('ZREM', of(key), entry) end
+      if new == 1 then call('ZREM', key, entry) end
     elseif new == 0 then
       return DUPLICATE
     else
@@ -364,8 +360,10 @@ local function zset_push_slow(key, header, entry, c)
       h.settled = h.arrivals
     end
   end
-  if outcome == STORED then zset_trim(key, h, c) else h.lost = h.lost + 1 end
-  zset.set(key, format(h))
+  local n = call('ZCARD', key)
+  if outcome == OLDER then h.lost = h.lost + 1 end
+  if n - 1 >= c.most then zset_trim(key, h, c) end
+  zset.set(key, format(h), header)
   return outcome
 end
 
@@ -376,55 +374,50 @@ function zset.push(key, entry, id, hi, lo, c)
   local th, tl, arrivals, touched = unpack_('>I4I4I4I8', header)
   if touched < c.cutoff then return INACTIVE end
   if arrivals % c.slack ~= 0 and (hi > th or (hi == th and lo > tl)) then
-    call('ZADD', of(key), hi * 1024 + math.floor(lo / 4194304), entry)
-    call('SETRANGE', key, 0, id .. pack('>I4', arrivals + 1))
+    call('ZADD', key, hi * 1024 + math.floor(lo / 4194304), entry, -1, id .. pack('>I4', arrivals + 1) .. sub(header, 13))
+    call('ZREM', key, header)
     return STORED
   end
   return zset_push_slow(key, header, entry, c)
 end
 
-function zset.all(key) return call('ZRANGE', of(key), 0, -1) end
+function zset.all(key) return call('ZRANGE', key, 1, -1) end
 
-function zset.write(key, h, entries, c)
+function zset.write(key, h, entries, old)
   settle(h, entries)
   h.late_at = 0
-  call('DEL', of(key))
+  zset.set(key, format(h), old)
+  call('ZREMRANGEBYSCORE', key, 0, '+inf')
   for at = 1, #entries, AT_ONCE do
     local some = {}
     for i = at, math.min(at + AT_ONCE - 1, #entries) do
       some[#some + 1] = score(entries[i])
       some[#some + 1] = entries[i]
     end
-    call('ZADD', of(key), unpack(some))
+    call('ZADD', key, unpack(some))
   end
-  call('PEXPIRE', of(key), c.keep)
-  zset.set(key, format(h))
 end
 
 function zset.remove(key, h, want, _, _, c)
   local found = {}
-  for id, entry in pairs(want) do
+  for id in pairs(want) do
     local ms = score(id)
-    for _, member in ipairs(call('ZRANGEBYSCORE', of(key), ms, ms)) do
+    for _, member in ipairs(call('ZRANGEBYSCORE', key, ms, ms)) do
       if sub(member, 1, 8) == id then found[#found + 1] = member end
     end
   end
   if #found == 0 then return h, 0 end
   zset_trim(key, h, c)
   local gone = 0
-  for _, member in ipairs(found) do gone = gone + call('ZREM', of(key), member) end
-  if call('EXISTS', of(key)) == 0 then  -- the next entry makes it anew, and must tell it how long it lives
-    h.arrivals = math.ceil(h.arrivals / c.slack) * c.slack
-    h.settled = h.arrivals
-  end
+  for _, member in ipairs(found) do gone = gone + call('ZREM', key, member) end
   return h, gone
 end
 
 function zset.window(key, header, want, c)
-  local n, cut = call('ZCARD', of(key)), ''
-  if want == 0 or want >= n or want > c.shown then return {header, '', 0, call('ZRANGE', of(key), 0, -1)} end
-  if n > c.shown then cut = sub(call('ZRANGE', of(key), n - c.shown - 1, n - c.shown - 1)[1], 1, 8) end
-  return {header, cut, 1, call('ZRANGE', of(key), -want, -1)}
+  local n, cut = call('ZCARD', key) - 1, ''
+  if want == 0 or want >= n or want > c.shown then return {header, '', 0, zset.all(key)} end
+  if n > c.shown then cut = sub(call('ZRANGE', key, n - c.shown, n - c.shown)[1], 1, 8) end
+  return {header, cut, 1, call('ZRANGE', key, -want, -1)}
 end
 
 -- ---- what both layouts have in common
@@ -476,13 +469,13 @@ local function merge_row(layout, key, entries, floor, c)
   outcomes = table.concat(outcomes)
   if cut > 0 or string.find(outcomes, OLDER, 1, true) then h.lost = h.lost + 1 end
   if count == 0 then
-    layout.set(key, format(h))
+    layout.set(key, format(h), header)
     return outcomes
   end
   local shown = {}
   for i = cut + 1, #both do shown[#shown + 1] = both[i] end
   h.arrivals = h.arrivals + count
-  layout.write(key, h, shown, c)
+  layout.write(key, h, shown, header)
   return outcomes
 end
 
@@ -496,7 +489,7 @@ end
 
 -- The index says who has rows. It is put right by `touch` and `residents`: a row never waits for it.
 local function place_of(key)
-  local ns, tag, reader = string.match(key, '^(.*):[th]:({%x+}):(%d+)$')
+  local ns, tag, reader = string.match(key, '^(.*):[tz]:({%x+}):(%d+)$')
   return ns .. ':r:' .. tag, reader
 end
 
@@ -519,7 +512,7 @@ local function begin(layout, args)
       outcomes[#outcomes + 1] = ELSEWHERE
     else
       if state == BUILDING or not old or parse(old).touched < c.cutoff then
-        layout.create(key, header, c.keep)
+        layout.create(key, header, c.keep, old)
         enlist(key, args[at + 4])
       end
       outcomes[#outcomes + 1] = STORED
@@ -539,8 +532,8 @@ local function touch(layout, args)
     if type(header) == 'string' then
       local touched = unpack_('>I8', header, 13)
       if touched >= c.cutoff and touched < now then
-        layout.set(key, sub(header, 1, 12) .. pack('>I8', now) .. sub(header, 21))
-        layout.keep(key, c.keep)
+        layout.set(key, sub(header, 1, 12) .. pack('>I8', now) .. sub(header, 21), header)
+        call('PEXPIRE', key, c.keep)
         enlist(key, args[at + 1])
       end
     end
@@ -563,7 +556,7 @@ end
 local function remove(layout, args)
   local c, at = context(args)
   local ids, want, answers = split(args[at + 1], 8), {}, {}
-  for _, id in ipairs(ids) do want[id] = true end
+  for _, id in ipairs(ids) do want[id] = id ~= ZERO or nil end
   for i = at + 2, #args do
     local key, gone = args[i], 0
     local header = layout.get(key)
@@ -573,7 +566,7 @@ local function remove(layout, args)
       local h
       h, gone = layout.remove(key, parse(header), want, #ids, ids[1] or NONE, c)
       h.epoch = args[at]
-      layout.set(key, format(h))
+      layout.set(key, format(h), header)
     end
     answers[#answers + 1] = gone
   end
@@ -603,7 +596,7 @@ local function swap(layout, args, keys)
   h.top, h.arrivals, h.state, h.epoch = ZERO, #entries, COMPLETE, args[at + 3]
   h.floor, h.building, h.lost = args[at + 4], 0, 0
   if above(h.floor, ZERO) then h.top = former_id(h.floor) end
-  layout.write(key, h, entries, c)
+  layout.write(key, h, entries, header)
   return 0
 end
 
