@@ -6,6 +6,7 @@ Never reads or shows a secret but to hand it to a driver.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,11 +34,15 @@ PLAIN = ("namespace", "partitions", "replication", "local_datacenter", "layout")
 
 
 def live_config(context: ContextSettings) -> LiveConfig:
-    """What it takes to reach the context's servers; secrets are read here.
+    """What it takes to reach the context's servers; secrets are read here. Drivers' own logs are silenced: what a driver says
+    goes wrong comes back as an error of ours.
 
     Raises `Unsupported` where the extra is not installed, `Invalid` for a key that is missing or an address that is none.
     """
     _need_drivers(context)
+    if not logging.getLogger().isEnabledFor(logging.INFO):  # with --verbose they may say what they like
+        for driver in DRIVERS:
+            logging.getLogger(driver).setLevel(logging.CRITICAL)
     from ..core.stores.live.config import LiveConfig
 
     for server, example in SERVERS.items():

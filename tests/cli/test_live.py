@@ -83,3 +83,36 @@ def test_a_datacenter_that_there_is_not_is_told(far, namespace):
     write(far, namespace, local_datacenter="moon")
     code, rows = checked(far)
     assert (code, "there are datacenter1" in rows["cassandra"]["status"]) == (5, True)
+
+
+def test_what_one_command_does_the_next_one_sees(far):
+    far.env["TWIT_CONTEXT"] = "far"
+    far.settle_in()
+    far.ok("follow", "@grace", "@ada")
+    told = far.post("@ada", "hello from afar")
+    assert far.ok("timeline", "@grace", "-o", "name").split() == [told]
+    far.ok("like", "@grace", told)
+    shown = json.loads(far.ok("tweet", told, "-o", "json"))
+    assert (shown["text"], shown["metrics"]["likes"]) == ("hello from afar", 1)
+    assert [group["lag_ms"] for group in json.loads(far.ok("ops", "lag", "-o", "json"))["groups"]] == [0, 0]
+    assert "0 differences" in far.ok("ops", "audit", "--check", "timelines", "--sample", "100%", "--yes")
+    far.ok("delete", "@ada", told)
+    assert far.ok("timeline", "@grace", "-o", "name") == ""
+
+
+def test_a_world_that_was_not_made_is_not_opened_and_says_what_to_run(home):
+    write(home, f"none_{uuid.uuid4().hex[:8]}")
+    result = home.twit("user", "list", "--context", "far")
+    assert (result.exit_code, "twit context init" in result.stderr, "BUG" in result.stderr) == (5, True, False)
+
+
+def test_a_worker_of_its_own_delivers_what_others_post(far):
+    far.env["TWIT_CONTEXT"] = "far"
+    far.settle_in("lin max")
+    far.ok("follow", "@max", "@lin")
+    with far.process("worker", "fanout", "social") as worker:
+        assert "consuming" in worker.stderr.readline()
+        told = far.post("@lin", "carried by another")
+        assert far.ok("timeline", "@max", "-o", "name").split() == [told]
+        worker.terminate()
+        assert worker.wait(timeout=30) == 0

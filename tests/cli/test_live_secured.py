@@ -156,3 +156,14 @@ def test_the_owner_makes_the_schemas_by_these_grants(far, ca):
 def test_who_serves_may_read_and_write_after_the_last_grants_and_make_nothing(far, ca):
     grant_cassandra(ca, 1)
     assert status(far) == dict.fromkeys(("mysql", "cassandra", "redis", "kafka"), "")
+    far.env["TWIT_CONTEXT"] = "far"
+    far.settle_in()
+    far.ok("follow", "@grace", "@ada")
+    told = far.post("@ada", "hello")
+    assert far.ok("timeline", "@grace", "-o", "name").split() == [told]
+    far.ok("like", "@grace", told)
+    assert "0 differences" in far.ok("ops", "audit", "--check", "timelines", "--sample", "100%", "--yes")
+    far.ok("delete", "@ada", told)
+    assert far.ok("timeline", "@grace", "-o", "name") == ""
+    far.local_file.write_text(far.local_file.read_text().replace("[contexts.far]", '[contexts.far]\nnamespace = "other"'))
+    assert far.twit("context", "init", "far").exit_code == 5

@@ -91,7 +91,8 @@ async def _check_mysql(config: LiveConfig, limits: Limits) -> str:
         found = await mysql_schema.load_map(servers)
     finally:
         await asyncio.gather(*(server.close() for server in servers))
-    return f"schema {mysql_schema.VERSION}, shard map of epoch {found.epoch}: {len(found.holders)} shards on {len(found.servers)} servers"
+    servers_held = "1 server" if len(found.servers) == 1 else f"{len(found.servers)} servers"
+    return f"schema {mysql_schema.VERSION}, shard map of epoch {found.epoch}: {len(found.holders)} shards on {servers_held}"
 
 
 async def _init_cassandra(config: LiveConfig) -> str:
