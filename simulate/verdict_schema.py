@@ -300,6 +300,27 @@ class Growth(msgspec.Struct, frozen=True, kw_only=True):
     ends: list[Ends]
 
 
+class RuleRegret(msgspec.Struct, frozen=True, kw_only=True):
+    """What the threshold between push and pull costs beside the best choice for each pair of author and reader.
+
+    `costs`: in what a push of an entry (`push_cost`) and a pull of a list (`pull_cost`) are told, "equal" or "redis seconds".
+    `by_rule`, `best`, `all_pushed`, `all_pulled`: of those, a day and sampled reader. `regret`: by how much the rule is above the
+    best, 0 being none, with its standard error."""
+
+    costs: str
+    threshold: int
+    push_cost: float
+    pull_cost: float
+    readers: int
+    pairs: int
+    by_rule: float
+    best: float
+    all_pushed: float
+    all_pulled: float
+    regret: Number
+    regret_error: Number
+
+
 class Document(msgspec.Struct, frozen=True, kw_only=True):
     """All of it."""
 
@@ -320,6 +341,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     variants: list[Variant] = []
     growth: Growth | None = None
     core: CoreSample | None = None
+    rule_regret: list[RuleRegret] = []
 
 
 def json_schema() -> dict[str, Any]:

@@ -16,6 +16,7 @@ from .deliveries import classes, extra_pushes, ways
 from .engine import Engine, Played, Seen
 from .prepare import Prepared, Told, prepare
 from .reasons import told_recovery
+from .rule_regret import rule_regret
 from .sample import Watch, sample
 from .scenario import Delivery, Happening, Scenario
 from .verdict import Found, document, plan_of
@@ -51,7 +52,7 @@ def run(
     planned = plan_of(prepared, lambda done, _what: say("plan", done, 6))
     found = Found(
         prepared=prepared, played=played, ways=ways(prepared, posts[0]) if posts else [], classes=classes(prepared),
-        planned=planned, core=through,
+        planned=planned, core=through, regrets=rule_regret(prepared),
         errors=surrogate_errors(prepared, planned, check, workers=workers, tell=lambda done, total: say("worlds", done, total)) if check else (),
     )  # fmt: skip
     beside = []

@@ -16,6 +16,7 @@ from .scenario import Delivery, Scenario
 NAMES = {Delivery.HYBRID: "hybrid", Delivery.PUSH: "push, one worker", Delivery.PUSH_SUBTASKS: "push, subtasks", Delivery.PULL: "pull"}
 
 HEADS = {"change": "CHANGE", "plan": "PLAN", "note": " note", "spike": " spike", "hot key": " hot key", "likes": " likes"}
+COSTS = {"equal": "a push as dear as a pull", "redis seconds": "in redis's time"}
 SILENT = "retries"  # told with the recovery
 
 
@@ -44,6 +45,7 @@ def lines(answer: Document, scenario: Scenario, fleet: str) -> Iterator[str]:
     yield from _core(answer)
     yield from _tiers(answer)
     yield from _regions(answer)
+    yield from _regret(answer)
     yield from closing(answer)
     yield from _checked(answer)
     yield from _reconciled(answer)
@@ -123,6 +125,16 @@ def _regions(answer: Document) -> Iterator[str]:
     if rows:
         shown = "  ".join(f"{row.region} {shown_count(row.reads or 0)} reads/s, {shown_count(row.tweets or 0)} tweets/s" for row in rows)
         yield f"REGIONS  in the minute of most reads: {shown}"
+
+
+def _regret(answer: Document) -> Iterator[str]:
+    """The threshold beside the best choice for each pair, then both extremes beside it."""
+    for one in answer.rule_regret:
+        if one.regret is None or one.best <= 0:
+            continue
+        ways = ((f"above {one.threshold:,} followers pulled", one.by_rule), ("all pushed", one.all_pushed), ("all pulled", one.all_pulled))
+        shown = ", ".join(f"{name} {_n(value / one.best)}x" for name, value in ways)
+        yield f"REGRET   {COSTS[one.costs]}, beside the best for each pair: {shown}"
 
 
 def _core(answer: Document) -> Iterator[str]:

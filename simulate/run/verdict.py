@@ -29,6 +29,7 @@ from ..verdict_schema import (
     HotKey,
     Latency,
     Reconcile,
+    RuleRegret,
     Run,
     Slo,
     SurrogateError,
@@ -61,6 +62,7 @@ class Found(NamedTuple):
     planned: Planned
     errors: Sequence[SurrogateError] = ()
     core: Sampled | None = None
+    regrets: Sequence[RuleRegret] = ()
 
 
 class Metric(NamedTuple):
@@ -114,6 +116,7 @@ def document(found: Found, *, run_id: str, commit: str, timing: Mapping[str, flo
         base, run=run, verdict=verdict, load=load_rows(played, prepared), tiers=[_tier(found, tier) for tier in base.tiers], latency=_latency(found),
         delivery=_deliveries(found), reconcile=[*_reconcile(found), *base.reconcile], absent=_absent(found, base), timing=dict(timing),
         growth=growth(prepared, found.planned), core=found.core.core if found.core else None,
+        rule_regret=list(found.regrets),
     )  # fmt: skip
 
 

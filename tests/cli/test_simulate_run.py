@@ -32,6 +32,9 @@ def test_an_ample_fleet_exits_0_and_its_document_fills_the_schema(home):
     assert [row.region for row in document.load if row.t == "peak minute"] == ["americas", "europe-africa", "asia-pacific"]
     peak = max(row.reads for row in document.load if row.region == "all")
     assert sum(row.reads for row in document.load if row.t == "peak minute") == pytest.approx(peak, rel=1e-6)
+    (equal,) = document.rule_regret  # this fleet's processes keep all lists
+    assert equal.threshold == 10_000 and equal.regret == pytest.approx(equal.by_rule / equal.best - 1, rel=1e-5)
+    assert 0 < equal.best <= min(equal.by_rule, equal.all_pushed, equal.all_pulled) and equal.regret_error >= 0
     again = run(home, "--replay", "last", fleet=towns.fleet(home.folder))
     assert again.exit_code == 0 and "byte for byte" in again.stderr
 

@@ -173,6 +173,7 @@ PLANNERS_FIELDS = {  # design/planner.md
     "CostYear": "by_tier storage egress cdn backup per_million_reads per_tweet excluded",
     "InputRow": "name value low high source date kind grade measured rank elasticity",
     "Reconcile": "identity lhs rhs",
+    "RuleRegret": "costs threshold push_cost pull_cost readers pairs by_rule best all_pushed all_pulled regret regret_error",
     "Document": "schema run verdict load tiers latency delivery plan cost inputs reconcile absent timing",
 }
 
