@@ -1,18 +1,20 @@
 """Reading from a real Cassandra: pages over months, what they cost, the outbox's sweep, the schema, and a server that is not there."""
 
+import asyncio
 import datetime
+import time
 
 import msgspec
 import parts
 import parts_cassandra
 import pytest
 
-from twit.core.clock import ManualClock
+from twit.core.clock import ManualClock, SystemClock
 from twit.core.errors import Invalid, StoreCorrupt, StoreDown, StoreTimeout
 from twit.core.ids import id_at
 from twit.core.limits import Limits
 from twit.core.model import Event, EventKind, NewTweet, Tweet
-from twit.core.stores.live import cassandra_schema
+from twit.core.stores.live import cassandra_lists, cassandra_schema
 from twit.core.stores.live.cassandra_buckets import DAY_MS, age_bucket, month_at
 from twit.core.stores.live.cassandra_driver import Driver
 from twit.core.stores.live.cassandra_open import open_cassandra
@@ -66,7 +68,7 @@ def test_months_are_those_of_the_calendar():
 
 def test_a_tweets_buckets_rise_with_age_and_never_fall():
     own = id_at(NOW_MS)
-    ages = [hours * 3_600_000 for hours in range(0, 24 * 400)]
+    ages = [hours * 3_600_000 for hours in range(24 * 400)]
     found = [age_bucket(own, NOW_MS + age) for age in ages]
     assert found == sorted(found)
     assert found[:24:6] == [0, 1, 2, 3]
@@ -96,7 +98,7 @@ async def test_a_page_goes_on_over_the_boundary_of_months(store):
             assert await page(before=high, after=low, limit=50) == [one for one in own if low < one < high]
 
 
-async def test_more_months_than_are_looked_up_at_once(store):
+async def test_more_months_than_are_looked_up_at_once(store, monkeypatch):
     own = [id_at(at(2020 + month // 12, month % 12 + 1)) for month in range(60)][::-1]
     await store.tweets.put([new(one) for one in own] + [new(one + 1, 2, reply_to=own[-1], conversation_id=own[-1]) for one in own])
     (entries,) = await store.tweets.by_authors([ADA], limit=100)
@@ -104,7 +106,9 @@ async def test_more_months_than_are_looked_up_at_once(store):
     replies = await store.tweets.replies(own[-1], 0, 100)
     assert [one.tweet_id for one in replies] == [one + 1 for one in own[::-1]]
     assert [one.tweet_id for one in await store.tweets.in_conversation(own[-1], own[30], 3)] == [one + 1 for one in own[30:27:-1]]
-    assert (await store.engagement.recount([own[-1]]))[0].replies == 60
+    for some in (3, 4_096):
+        monkeypatch.setattr(cassandra_lists, "SIZED_AT_ONCE", some)
+        assert (await store.engagement.recount([own[-1]]))[0].replies == 60
 
 
 async def test_what_reading_many_authors_costs(store):
@@ -136,7 +140,7 @@ async def test_what_other_reads_cost(store):
         assert (await cost(store, reading))[1] == expected
 
 
-async def test_likes_page_over_the_buckets_of_a_tweets_age(store, clock):
+async def test_likes_page_over_the_buckets_of_a_tweets_age(store, clock, monkeypatch):
     own = id_at(NOW_MS)
     for user in range(1, 41):
         await store.engagement.like([(user, own)], clock.now_ms(), [()])
@@ -146,6 +150,7 @@ async def test_likes_page_over_the_buckets_of_a_tweets_age(store, clock):
         walked += [edge.user_id for edge in some]
         before = some[-1].sequence
     assert walked == list(range(40, 0, -1))
+    monkeypatch.setattr(cassandra_lists, "SIZED_AT_ONCE", 3)
     assert (await store.engagement.recount([own]))[0].likes == 40
 
 
@@ -160,6 +165,7 @@ async def test_what_was_not_sent_is_found_until_it_is(store, clock, log):
     assert sorted(found, key=lambda one: one.place) == sorted(log.outgoing, key=lambda one: one.place)
     assert len(await store.outbox.waiting(clock.now_ms(), 7)) == 7
     for _ in range(2):
+        clock.advance(1_800)  # minutes that hold a row are read again, however old
         await store.outbox.sent(found[:15])
         assert {one.place for one in await store.outbox.waiting(clock.now_ms(), 100)} == {one.place for one in found[15:]}
     await store.outbox.sent(found)
@@ -242,3 +248,74 @@ async def test_a_request_that_gets_no_answer_is_given_up(store, monkeypatch):
         await store.tweets.get([1])
     assert "not done within" in await store.check()
     assert store.session._slots._value == 128, "an abandoned request holds no slot"
+
+
+class Door:
+    """A port before the server's, that can be shut: with all connections through it cut, or left to hang."""
+
+    def __init__(self, address):
+        self._to = address
+        self.port = 0
+        self._server = None
+        self._pumps = set()
+        self._hanging = asyncio.Event()
+        self._hanging.set()
+
+    async def open(self):
+        self._server = await asyncio.start_server(self._through, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+        self._hanging.set()
+
+    def hang(self):
+        self._hanging.clear()
+
+    async def shut(self):
+        self._server.close()
+        for one in self._pumps:
+            one.cancel()
+        await asyncio.gather(*self._pumps, return_exceptions=True)
+
+    async def _through(self, reader, writer):
+        host, _, port = self._to.rpartition(":")
+        to_reader, to_writer = await asyncio.open_connection(host, int(port))
+        pumps = {asyncio.ensure_future(self._pump(reader, to_writer)), asyncio.ensure_future(self._pump(to_reader, writer))}
+        self._pumps |= pumps
+
+    async def _pump(self, reader, writer):
+        try:
+            while some := await reader.read(65_536):
+                await self._hanging.wait()
+                writer.write(some)
+        finally:
+            writer.close()
+
+
+async def test_a_server_that_hangs_or_goes_away_and_comes_back(store, log):
+    config = parts.config("cassandra_reads")
+    door = Door(config.cassandra.addresses[0])
+    await door.open()
+    access = msgspec.structs.replace(config.cassandra, addresses=(f"127.0.0.1:{door.port}",))
+    limits = Limits(store_timeout_ms=1_000)
+    opened = await open_cassandra(msgspec.structs.replace(config, cassandra=access), limits, SystemClock(), log)
+    own = id_at(NOW_MS)
+    try:
+        await opened.tweets.put([new(own)])
+        for trouble, errors in ((door.hang, (StoreTimeout, StoreDown)), (door.shut, (StoreTimeout, StoreDown))):
+            done = trouble()
+            if done is not None:
+                await done
+            for call in (opened.tweets.get([own]), opened.tweets.put([new(own + 1)]), opened.engagement.like([(ADA, own)], 5, [()])):
+                began = time.monotonic()
+                with pytest.raises(errors):
+                    await call
+                assert time.monotonic() - began < 1.6
+            assert await opened.check() != "ok"
+            await door.open() if done is not None else door._hanging.set()
+            until = time.monotonic() + 15
+            while await opened.check() != "ok":
+                assert time.monotonic() < until, "it did not find back"
+                await asyncio.sleep(0.1)
+            assert (await opened.tweets.get([own]))[0] is not None
+    finally:
+        await opened.close()
+        await door.shut()

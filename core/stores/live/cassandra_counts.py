@@ -81,21 +81,19 @@ class Counts:
         return await spread(self._recount_author, author_ids, width=8)
 
     async def _recount(self, tweet_id: int) -> TweetCounts:
-        async with self._session.bounded():
-            kept = (await self._rows("counts.get", [tweet_id])).get(tweet_id, (0, 0, 0, 0))
-            true = await spread(lambda table: self._lists.size(table, tweet_id), COUNTED)
-            lack = [there - (had or 0) for there, had in zip(true, kept, strict=True)]
-            if any(lack):
-                await self._session.count([("counts.add", (*lack, tweet_id))])
-            return TweetCounts(*true)
+        kept = (await self._rows("counts.get", [tweet_id])).get(tweet_id, (0, 0, 0, 0))
+        true = await spread(lambda table: self._lists.size(table, tweet_id), COUNTED)
+        lack = [there - (had or 0) for there, had in zip(true, kept, strict=True)]
+        if any(lack):
+            await self._session.count([("counts.add", (*lack, tweet_id))])
+        return TweetCounts(*true)
 
     async def _recount_author(self, author: int) -> int:
-        async with self._session.bounded():
-            kept = (await self._rows("authors.get", [author])).get(author, (0,))
-            true = await self._lists.size(USER_TWEETS, author)
-            if true != (kept[0] or 0):
-                await self._session.count([("authors.add", (true - (kept[0] or 0), author))])
-            return true
+        kept = (await self._rows("authors.get", [author])).get(author, (0,))
+        true = await self._lists.size(USER_TWEETS, author)
+        if true != (kept[0] or 0):
+            await self._session.count([("authors.add", (true - (kept[0] or 0), author))])
+        return true
 
     async def _rows(self, name: str, ids: Sequence[int]) -> Mapping[int, tuple[int | None, ...]]:
         asked = chunks(list(dict.fromkeys(ids)), IN_MAX)

@@ -69,15 +69,15 @@ class Deleting:
         first: dict[int, int] = {}
         for place, tweet_id in enumerate(tweet_ids):
             first.setdefault(tweet_id, place)
-        found = await self._rows(list(first))
         answers = [False] * len(tweet_ids)
 
-        async def one(tweet_id: int) -> None:
-            place = first[tweet_id]
-            answers[place] = await self._one(call, place, found[tweet_id], events[place])
+        async def one(row: _Row) -> None:
+            place = first[row.tweet.tweet_id]
+            answers[place] = await self._one(call, place, row, events[place])
 
         try:
-            await spread(one, list(found))
+            async with self._session.limited(len(first)):
+                await spread(one, list((await self._rows(list(first))).values()))
         finally:
             self._outbox.wrote([one for place in sorted(call.outgoing) for one in call.outgoing[place]])
             await self._counts.change(call.changes.bound())

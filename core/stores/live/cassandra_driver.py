@@ -17,6 +17,7 @@ from cassandra.connection import ConnectionException
 from cassandra.policies import (
     ConstantSpeculativeExecutionPolicy,
     DCAwareRoundRobinPolicy,
+    ExponentialReconnectionPolicy,
     FallthroughRetryPolicy,
     TokenAwarePolicy,
 )
@@ -29,6 +30,8 @@ WRITE, READ, COUNTS = "write", "read", "counts"  # execution profiles
 REQUEST_SHARE = 0.3  # of store_timeout_ms: one request; the rest is for waiting, and for a second try of what may be tried again
 SPECULATE_AFTER_S = 0.1  # a read without an answer is asked of another replica
 CONNECT_TIMEOUT_S = 10.0
+RECONNECT_S = 0.25, 4.0  # a node that was away is tried again after this, doubled up to that
+HEARTBEAT_S = 5.0  # a connection without an answer for this long is given up
 INIT_HINT = "twit context init NAME"
 
 _DOWN = (NoHostAvailable, errors.Unavailable, ConnectionException, errors.AuthenticationFailed, errors.UnresolvableContactPoints)
@@ -107,6 +110,9 @@ class Driver:
             auth_provider=PlainTextAuthProvider(access.user, access.password) if access.user else None,
             ssl_context=tls,
             execution_profiles=_profiles(config.local_datacenter, store_timeout_ms / 1_000 * REQUEST_SHARE),
+            reconnection_policy=ExponentialReconnectionPolicy(RECONNECT_S[0], RECONNECT_S[1]),
+            idle_heartbeat_interval=HEARTBEAT_S,
+            idle_heartbeat_timeout=HEARTBEAT_S,
             connect_timeout=CONNECT_TIMEOUT_S,
             control_connection_timeout=CONNECT_TIMEOUT_S,
             monitor_reporting_enabled=False,

@@ -105,7 +105,9 @@ class Liking:
             wish = Wish(place, user, tweet, standing, at_ms, tuple(events[place]))
             groups.setdefault((user, month_of(tweet)), {}).setdefault(tweet, wish)
         try:
-            await spread(lambda group: self._partition(call, group), [list(one.values()) for one in groups.values()], GROUPS_AT_ONCE)
+            wishes = [list(one.values()) for one in groups.values()]
+            async with self._session.limited(len(pairs)):
+                await spread(lambda group: self._partition(call, group), wishes, GROUPS_AT_ONCE)
         finally:
             call.outgoing.sort(key=lambda one: one[0])
             self._outbox.wrote([one for _, some in call.outgoing for one in some])

@@ -67,17 +67,22 @@ class Putting:
     async def put(self, tweets: Sequence[NewTweet]) -> list[PutOutcome]:
         """See `ports.Tweets.put`. All ids are looked at before anything is written."""
         call = _Call(tweets)
-        existing = await tweets_of(self._session, [new.tweet.tweet_id for new in tweets])
-        await self._refuse_taken(tweets, existing)
         try:
-            for number, wave in enumerate(_waves(tweets)):
-                if number:
-                    existing = await tweets_of(self._session, [tweets[place].tweet.tweet_id for place in wave])
-                await self._wave(call, wave, existing)
+            async with self._session.limited(len(tweets)):
+                await self._store(call)
         finally:
             self._outbox.wrote([one for place in sorted(call.outgoing) for one in call.outgoing[place]])
             await self._counts.change(call.changes.bound())
         return call.outcomes
+
+    async def _store(self, call: _Call) -> None:
+        tweets = call.tweets
+        existing = await tweets_of(self._session, [new.tweet.tweet_id for new in tweets])
+        await self._refuse_taken(tweets, existing)
+        for number, wave in enumerate(_waves(tweets)):
+            if number:
+                existing = await tweets_of(self._session, [tweets[place].tweet.tweet_id for place in wave])
+            await self._wave(call, wave, existing)
 
     async def _refuse_taken(self, tweets: Sequence[NewTweet], existing: dict[int, Tweet]) -> None:
         """A tweet put twice is the same tweet. Another one under its id must not be taken for it: a clock that was set back

@@ -10,14 +10,14 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any, TypeVar
 
 from cassandra.cluster import ResponseFuture
 from cassandra.query import BatchStatement, BatchType
 
 from ...errors import StoreDown, StoreError, StoreTimeout
-from .cassandra_driver import COUNTS, READ, WRITE, Driver, translate
+from .cassandra_driver import COUNTS, READ, REQUEST_SHARE, WRITE, Driver, translate
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -87,6 +87,10 @@ class CassandraSession:
         except TimeoutError as error:
             raise StoreTimeout(f"Cassandra: not done within {self.timeout_s:g} s") from error
 
+    def limited(self, elements: int) -> AbstractAsyncContextManager[None]:
+        """`bounded` for a call of a few elements; a larger one is bounded part by part, each of which is its own durable step."""
+        return self.bounded() if elements <= WIDTH else nullcontext()
+
     async def read(self, name: str, values: Sequence[Any], profile: str = READ) -> list[tuple[Any, ...]]:
         """Rows; tried again within the budget."""
         rows: list[tuple[Any, ...]] = await self._again(lambda: self._send(self.driver.prepared[name], values, profile))
@@ -125,8 +129,9 @@ class CassandraSession:
         async def one(item: Bound) -> None:
             self.written.add(item[0])
             try:
-                await self._send(self.driver.prepared[item[0]], item[1], WRITE)
-            except StoreError:
+                async with asyncio.timeout(self.timeout_s * REQUEST_SHARE):
+                    await self._send(self.driver.prepared[item[0]], item[1], WRITE)
+            except (StoreError, TimeoutError):
                 self.lost_counts += 1
 
         await spread(one, bound)
