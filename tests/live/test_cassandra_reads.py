@@ -1,7 +1,7 @@
 """Reading from a real Cassandra: pages over months, what they cost, the outbox's sweep, the schema, and a server that is not there."""
 
 import asyncio
-import datetime
+import datetime as dt
 import time
 
 import msgspec
@@ -42,7 +42,7 @@ async def store(clock, log):
 
 
 def at(year, month, day=1, hour=0):
-    return int(datetime.datetime(year, month, day, hour, tzinfo=datetime.UTC).timestamp() * 1_000)
+    return int(dt.datetime(year, month, day, hour, tzinfo=dt.UTC).timestamp() * 1_000)
 
 
 def new(own, author=ADA, **more):

@@ -1,7 +1,7 @@
 """The keyspace: its tables, in numbered steps, and the check that it is the one this version works with.
 
 Tables are made by `init` alone. No column is written both by compare-and-set and by plain statements: a Paxos round stamps
-what it writes with the server's time, plain statements carry ours (docs/decisions/0012).
+what it writes with the server's time, plain statements carry ours (docs/decisions/0013).
 """
 
 from __future__ import annotations
