@@ -11,6 +11,7 @@ import pytest
 from parts import open_part
 from parts_kafka import open_over_kafka
 from world_bases import TabledBase
+from worlds import open_live
 
 from twit.core.clock import ManualClock
 from twit.core.limits import Limits
@@ -24,6 +25,7 @@ Open = Callable[[Path, Limits, ManualClock], Stores | Awaitable[Stores]]
 WORLDS: dict[str, Open] = {
     "embedded": lambda folder, limits, clock: open_stores(folder, limits, clock, durable=False),
     "embedded-inline": lambda folder, limits, clock: open_stores(folder, limits, clock, durable=False, inline=True),
+    "live": partial(open_live, partitions=1),
     **{f"live-{part}": partial(open_part, part) for part in ("mysql", "cassandra", "redis")},
     "live-redis-zset": partial(open_part, "redis_zset"),
     "live-kafka": open_over_kafka,

@@ -29,11 +29,12 @@ TIMEOUT_MS = 60_000
 
 _made: set[str] = set()
 _last: dict[str, Path] = {}  # namespace → the folder that stands for its world
+_opened: dict[str, list[LiveStores]] = {}  # namespace → whoever has written since it was emptied
 
 
-def whole(namespace: str = "", partitions: int = PARTITIONS) -> LiveConfig:
+def whole(partitions: int = PARTITIONS) -> LiveConfig:
     """A world of this run's own."""
-    return config(namespace or f"w{os.getpid()}", partitions)
+    return config(f"w{os.getpid()}p{partitions}", partitions)
 
 
 async def emptied(settings: LiveConfig) -> LiveConfig:
@@ -41,11 +42,15 @@ async def emptied(settings: LiveConfig) -> LiveConfig:
     if settings.namespace not in _made:
         await init_stores(settings, Limits(), lambda *_: None)
         _made.add(settings.namespace)
+        written = set(TABLES.values())
+    else:
+        sessions = [stores.health._cassandra.session for stores in _opened.pop(settings.namespace, ())]
+        written = {TABLES[name] for session in sessions for name in session.written}
     servers = servers_of(settings, TIMEOUT_MS)
     admin = RedisAdmin(settings.redis, TIMEOUT_MS)
     try:
         await asyncio.gather(
-            asyncio.to_thread(lambda: empty(driver_of(settings, Limits()), set(TABLES.values()))),
+            asyncio.to_thread(lambda: empty(driver_of(settings, Limits()), written)),
             together(server.write(empty_mysql) for server in servers),
             admin.empty(settings.namespace),
             kafka_log.reset(settings),
@@ -56,10 +61,12 @@ async def emptied(settings: LiveConfig) -> LiveConfig:
     return settings
 
 
-async def open_live(folder: Path, limits: Limits, clock: Clock) -> LiveStores:
+async def open_live(folder: Path, limits: Limits, clock: Clock, partitions: int = PARTITIONS) -> LiveStores:
     """As `builders.opened`: the stores that `folder` stands for."""
-    settings = whole()
+    settings = whole(partitions)
     if _last.get(settings.namespace) != folder:
         await emptied(settings)
         _last[settings.namespace] = folder
-    return await open_live_stores(settings, limits, clock, f"a test ({os.getpid()})")
+    stores = await open_live_stores(settings, limits, clock, f"a test ({os.getpid()})")
+    _opened.setdefault(settings.namespace, []).append(stores)
+    return stores

@@ -27,9 +27,13 @@ class Bridge:
         self._translate = translate
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix=f"twit-{name}")
         self._waiting = 0
+        self._closed = False
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run it on a thread. Raises `StoreTimeout` (no answer in time, or too many wait), and what `translate` makes of errors."""
+        """Run it on a thread. Raises `StoreTimeout` (no answer in time, or too many wait), `StoreDown` (closed), and what `translate`
+        makes of errors."""
+        if self._closed:
+            raise StoreDown(f"{self.name}: the store is closed")
         if self._waiting >= WAITING_MAX:
             raise StoreTimeout(f"{self.name}: {WAITING_MAX} calls wait already")
         self._waiting += 1
@@ -50,6 +54,7 @@ class Bridge:
 
     def close(self) -> None:
         """Let what runs come to its end, and take nothing more. More than once is harmless."""
+        self._closed = True
         self._pool.shutdown(wait=True)
 
 

@@ -69,14 +69,9 @@ async def open_live_stores(config: LiveConfig, limits: Limits, clock: Clock, nam
     Raises `StoreDown` (a server is not there, or its schema is missing or old: with what to run), `StoreTimeout`, `StoreCorrupt`
     (a newer build made the schema).
     """
+    kafka = KafkaLog(config, limits, clock)
     async with AsyncExitStack() as stack:
-        kafka = KafkaLog(config, limits, clock)
-        cassandra = await open_cassandra(config, limits, clock, kafka.relay)
-        stack.push_async_callback(cassandra.close)
-        mysql = await open_mysql(config, limits, clock, kafka.relay, cassandra.tweets.author_counts)
-        stack.push_async_callback(mysql.close)
-        timelines = await open_timelines(config, limits)
-        stack.push_async_callback(timelines.close)
+        cassandra, mysql, timelines = await _open_all(config, limits, clock, kafka, stack)
         stack.push_async_callback(kafka.close)  # first of all when it ends: it takes away rows of the outboxes
 
         async def deleted(tweet_ids: Sequence[int]) -> list[bool]:
@@ -86,3 +81,20 @@ async def open_live_stores(config: LiveConfig, limits: Limits, clock: Clock, nam
         mysql.sweep_always()
         kept = stack.pop_all()
     return LiveStores(kafka, cassandra, mysql, timelines, LiveHealth(kept, kafka, cassandra, mysql, timelines))
+
+
+async def _open_all(
+    config: LiveConfig, limits: Limits, clock: Clock, kafka: KafkaLog, stack: AsyncExitStack
+) -> tuple[Cassandra, MysqlStores, RedisTimelines]:
+    """All at once; what was opened is in `stack`, also where another was not."""
+    cassandra = asyncio.ensure_future(open_cassandra(config, limits, clock, kafka.relay))
+
+    async def tweets_of(user_ids: Sequence[int]) -> list[int]:
+        return await (await cassandra).tweets.author_counts(user_ids)
+
+    mysql = asyncio.ensure_future(open_mysql(config, limits, clock, kafka.relay, tweets_of))
+    timelines = asyncio.ensure_future(open_timelines(config, limits))
+    for one in await asyncio.gather(cassandra, mysql, timelines, return_exceptions=True):
+        if not isinstance(one, BaseException):
+            stack.push_async_callback(one.close)
+    return cassandra.result(), mysql.result(), timelines.result()
