@@ -234,3 +234,12 @@ def test_errors_of_the_driver_are_ours(error, ours) -> None:
 
 def test_a_mistake_of_ours_is_not_hidden() -> None:
     assert errors.translated("db", pymysql.ProgrammingError(1064, "syntax")) is None
+
+
+async def test_a_row_that_cannot_be_read_is_corrupt_and_others_are_read(stores) -> None:
+    hand = by_hand()
+    hand.execute("INSERT INTO users VALUES (1, 1, '', 'not what we wrote', NULL)")
+    for ask in (stores.accounts.get([1]), stores.accounts.credentials(1)):
+        with pytest.raises(StoreCorrupt, match="cannot be read"):
+            await ask
+    assert await stores.accounts.get([2]) == [None]

@@ -86,11 +86,14 @@ class MysqlAccounts:
         return [user_id if not claim or user_id in there else 0 for user_id, claim in found]
 
     async def credentials(self, user_id: int) -> Credentials | None:
-        row = await self._shards.read(shard_of(user_id), lambda session: session.row(_ONE, (shard_of(user_id), user_id)))
-        if row is None:
-            return None
-        user = decode(row[1])
-        return Credentials(user_id, row[0], user.status, user.deactivated_ms)
+        def work(session: Session) -> Credentials | None:
+            row = session.row(_ONE, (shard_of(user_id), user_id))
+            if row is None:
+                return None
+            user = decode(row[1])
+            return Credentials(user_id, row[0], user.status, user.deactivated_ms)
+
+        return await self._shards.read(shard_of(user_id), work)
 
     async def update(self, user: User, events: Sequence[Event], *, password_hash: str | None = None) -> None:
         while True:
@@ -118,9 +121,10 @@ class MysqlAccounts:
         return page
 
     async def deactivated(self, before_ms: int, limit: int) -> list[User]:
-        found = await self._shards.read_all(lambda session: session.rows(_AWAY, (before_ms, limit)))
-        users = [decode(profile) for of_server in found for (profile,) in of_server]
-        return sorted(users, key=lambda user: user.user_id)[:limit]
+        found = await self._shards.read_all(
+            lambda session: [decode(profile) for (profile,) in session.rows(_AWAY, (before_ms, limit))]
+        )
+        return sorted((user for of_server in found for user in of_server), key=lambda user: user.user_id)[:limit]
 
     async def count(self) -> int:
         last = await self.ids.last()

@@ -23,7 +23,7 @@ ON DUPLICATE KEY UPDATE claim = directory.claim"""
 _FIND = "SELECT kind, name, user_id, claim FROM directory WHERE (shard, kind, name) IN %s"
 _CONFIRM = "UPDATE directory SET claim = 0 WHERE claim = %s"
 _DROP = "DELETE FROM directory WHERE claim = %s"
-_RELEASE = "UPDATE directory FORCE INDEX (PRIMARY) SET claim = %s, at_ms = %s WHERE user_id = %s AND (shard, kind, name) IN %s"
+_RELEASE = "UPDATE directory SET claim = %s, at_ms = %s WHERE user_id = %s AND shard = %s AND kind = %s AND name = %s"
 _KEEP_ONE = "UPDATE directory FORCE INDEX (PRIMARY) SET claim = 0 WHERE claim = %s AND (shard, kind, name) IN %s"
 _DROP_ONE = "DELETE FROM directory WHERE claim = %s AND (shard, kind, name) IN %s"
 
@@ -95,7 +95,7 @@ class Directory:
 
     async def release(self, key: Key, claim: int, at_ms: int) -> None:
         """Put a key that is held into the hands of this claim: it goes if the claim is done, and stays if it is void."""
-        await self._shards.write(key.shard, lambda session: session.run(_RELEASE, (claim, at_ms, key.user_id, [key.place])))
+        await self._shards.write(key.shard, lambda session: session.run(_RELEASE, (claim, at_ms, key.user_id, *key.place)))
 
     async def settle(self, keys: Sequence[Key], claim: int, *, kept: bool) -> None:
         """Confirm or drop these keys, as far as they are in the hands of this claim."""

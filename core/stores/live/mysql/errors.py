@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pymysql
 from pymysql.constants import CR, ER
 
@@ -49,8 +50,15 @@ def contended(error: BaseException) -> bool:
 
 def translated(name: str, error: BaseException) -> StoreError | None:
     """Ours for a driver's error; `None` for what can only be our mistake."""
+    if isinstance(error, msgspec.DecodeError):
+        what = f"{name}: a row cannot be read: {error}"
+        return StoreCorrupt(what, meaning="it is damaged, or a newer build wrote it", try_="run that build, or restore a backup")
     if not isinstance(error, pymysql.MySQLError):
         return None
+    return _of_driver(name, error)
+
+
+def _of_driver(name: str, error: pymysql.MySQLError) -> StoreError | None:
     code, what = code_of(error), f"{name}: {error}"
     if timed_out(error) or contended(error):
         return StoreTimeout(what, meaning="no answer in time; a write may or may not stand", try_="repeat")

@@ -73,11 +73,16 @@ class MysqlOutbox:
 
     async def waiting(self, before_ms: int, limit: int) -> list[Outgoing]:
         """At most `limit` rows of each server, merged by number and cut to `limit`."""
-        found = await self._shards.read_all(lambda session: session.rows(_WAITING, (before_ms << MS_SHIFT, limit)))
-        rows = sorted((row for of_server in found for row in of_server), key=lambda row: row[1])
-        return [
-            Outgoing(NAME, _place.pack(shard, number, writer), _decode(payload)) for shard, number, writer, payload in rows[:limit]
-        ]
+        def work(session: Session) -> list[tuple[int, Outgoing]]:
+            rows = session.rows(_WAITING, (before_ms << MS_SHIFT, limit))
+            return [
+                (number, Outgoing(NAME, _place.pack(shard, number, writer), _decode(payload)))
+                for shard, number, writer, payload in rows
+            ]
+
+        found = [one for of_server in await self._shards.read_all(work) for one in of_server]
+        found.sort(key=lambda one: one[0])
+        return [outgoing for _, outgoing in found[:limit]]
 
     async def sent(self, outgoing: Sequence[Outgoing]) -> None:
         places = [_place.unpack(one.place) for one in outgoing]

@@ -69,8 +69,7 @@ class MysqlWorkLog:
 
     async def pending(self, group: str) -> list[Work]:
         key = _group_key(group)
-        rows = await self._shards.read(key[0], lambda session: session.rows(_PENDING, key))
-        return [_decode_work(payload) for (payload,) in rows]
+        return await self._shards.read(key[0], lambda session: [_decode_work(payload) for (payload,) in session.rows(_PENDING, key)])
 
     async def deliveries(self, tweets: Sequence[int]) -> list[list[Delivery]]:
         return await self._shards.read_each(tweets, _shard_of_tweet, _deliveries)
@@ -92,8 +91,8 @@ class MysqlWorkLog:
         of_group = () if group is None else (group.encode(),)
         where = "shard = %s AND parked_id > %s" + (" AND consumer_group = %s" if of_group else "")
         sql = f"{_PARKED} WHERE {where} ORDER BY parked_id LIMIT %s"
-        rows = await self._shards.read(OPS, lambda session: session.rows(sql, (OPS, after, *of_group, limit)))
-        return [_parked(row) for row in rows]
+        parameters = (OPS, after, *of_group, limit)
+        return await self._shards.read(OPS, lambda session: [_parked(row) for row in session.rows(sql, parameters)])
 
     async def unpark(self, parked_ids: Sequence[int]) -> list[Parked]:
         def work(session: Session) -> list[Parked]:
