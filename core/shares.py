@@ -12,7 +12,8 @@ import logging
 from .errors import StoreError
 from .log_ports import Lease, Leases
 
-LOOK_S = 0.5  # between two counts of the members: how soon a dead one's lanes are taken over
+LOOK_S = 0.5  # between two tries to get a lane
+COUNT_S = 1.0  # between two counts of the members: with the above, how soon a dead one's lanes are taken over
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class Share:
                     self.most = 0 if member is None else -(-self._lanes // max(1, members))
                 except StoreError as error:
                     log.warning("%s: members cannot be counted: %s", self._group, error)
-                await pause(stop)
+                await pause(stop, COUNT_S)
         finally:
             if member is not None:
                 member.release()
@@ -76,10 +77,10 @@ class Share:
         return f"member.{self._group}.{number}"
 
 
-async def pause(stop: asyncio.Event) -> None:
+async def pause(stop: asyncio.Event, seconds: float = LOOK_S) -> None:
     """Wait for the next look, or for the stop."""
     try:
-        async with asyncio.timeout(LOOK_S):
+        async with asyncio.timeout(seconds):
             await stop.wait()
     except TimeoutError:
         return

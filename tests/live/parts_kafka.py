@@ -69,6 +69,13 @@ class EmbeddedPlaces:
     async def offset(self, name: str) -> int:
         return await self._stores.log.offset(name)
 
+    async def backlog(self, name: str) -> SimpleNamespace:
+        works = await self._stores.work.pending(name)
+        return SimpleNamespace(
+            work=len(works), oldest_ms=min((one.created_ms for one in works), default=0), first_work=works[0].work_id if works else 0,
+            parked=len(await self._stores.work.parked(name, 0, 1_000)),
+        )  # fmt: skip
+
     async def forget(self, tweets: Sequence[int]) -> None:
         rows = [(tweet,) for tweet in tweets]
         await self._stores.log._db.writer.run(lambda conn: conn.executemany("DELETE FROM deliveries WHERE tweet = ?", rows).close())

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import random
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import parts
 import pytest
 from builders import NOON_MS, CountedEntropy, home, make_friends, make_users, settle
@@ -18,10 +21,13 @@ from twit.core.clock import ManualClock, SystemClock
 from twit.core.limits import Limits
 from twit.core.model import EventKind
 from twit.core.offload import InlineOffload
+from twit.core.stores.live import relay
+from twit.core.stores.live.config import Access
 from twit.core.workers import GROUPS
 
 pytestmark = pytest.mark.live
 PARTITIONS = 4
+OWN_BASE = 8_700  # of a broker that a test may kill
 
 WORKER = """
 import asyncio, pathlib, random, sys
@@ -53,12 +59,27 @@ async def config():
 
 
 @pytest.fixture
+def broker():
+    """`broker("kill")`, `broker("start")`: a Kafka of this test alone."""
+
+    def act(*words):
+        environment = {**os.environ, "TWIT_LIVE_BASE": str(OWN_BASE)}
+        command = [sys.executable, "-m", "servers", *words]
+        subprocess.run(command, check=True, capture_output=True, env=environment, cwd=Path(__file__).parent, timeout=200)
+
+    act("up", "kafka")
+    yield lambda verb: act(verb, "kafka")
+    with contextlib.suppress(subprocess.CalledProcessError):
+        act("down")
+
+
+@pytest.fixture
 async def open_twit(tmp_path, config):
     opened = []
 
-    async def one(clock=None, name="here", **limits):
+    async def one(clock=None, name="here", at=config, **limits):
         bounds, clock = Limits(**limits), clock or ManualClock(NOON_MS)
-        stores = await open_beside(tmp_path / "stores", bounds, clock, config, name)
+        stores = await open_beside(tmp_path / "stores", bounds, clock, at, name)
         opened.append(stores)
         return await wiring.build(
             stores, limits=bounds, clock=clock, chance=random.Random(7), entropy=CountedEntropy(), offload=InlineOffload(), name=name
@@ -192,3 +213,37 @@ async def test_two_processes_share_the_lanes_and_when_one_is_killed_the_other_ha
     raw = (await twit.stores.timelines.raw(ada))[:, 0].tolist()
     assert sorted(raw) == sorted(tweets)
     assert took < 2.5
+
+
+@pytest.mark.parametrize("queue_max", [relay.QUEUE_MAX, 5])
+async def test_without_kafka_posting_goes_on_and_afterwards_everything_is_delivered(open_twit, broker, config, monkeypatch, queue_max):
+    monkeypatch.setattr(relay, "SWEEP_AFTER_MS", 500)
+    own = msgspec.structs.replace(
+        config, kafka=Access(addresses=(f"127.0.0.1:{OWN_BASE + 92}",)), namespace=f"down{os.getpid()}q{queue_max}"
+    )
+    twit = await open_twit(SystemClock(), at=await emptied(own), store_timeout_ms=2_000)
+    ada, *authors = await make_users(twit, "ada bob cleo dan")
+    await make_friends(twit, *((ada, author) for author in authors))
+    monkeypatch.setattr(relay, "QUEUE_MAX", queue_max)
+    await asyncio.to_thread(broker, "kill")
+    posted = [(await twit.post(author, f"{number}")).tweet_id for number in range(5) for author in authors]
+    deleted = posted[3]
+    await twit.delete(authors[0], deleted)
+    posted.remove(deleted)
+    await until(lambda: twit.stores.kafka.relay.failing)
+    checked = await twit.stores.health.check()
+    assert checked["kafka"] != "ok"
+    assert "wait for Kafka" in checked["relay"]
+    assert twit.stores.kafka.relay.flow is (relay.Flow.OPEN if queue_max > 5 else relay.Flow.LEFT)
+    assert [tweet.tweet_id for tweet in (await twit.timelines.home(authors[0])).page.tweets][:1] == posted[-3:-2]  # caches go on
+    await asyncio.to_thread(broker, "start")
+    await until(lambda: twit.stores.kafka.relay.state() == "ok", 30)
+    await settle(twit)
+    assert (await twit.stores.health.check()) == {"kafka": "ok", "relay": "ok"}
+    assert sorted((await twit.stores.timelines.raw(ada))[:, 0].tolist()) == posted
+    for author, lane in [(author, lane) for author in authors for lane in twit.stores.lanes("fanout")]:
+        events = [one.event for one in await lane.log.read(0, 1_000) if one.event.key == author]
+        seen = list(dict.fromkeys(event.tweet for event in events))
+        assert seen == sorted(seen)
+        kinds = [event.kind for event in events if event.tweet == deleted]
+        assert kinds[-1:] in ([], [EventKind.TWEET_DELETED])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from kafka import errors
@@ -13,6 +14,8 @@ from .reach import kafka_security
 TIMEOUT_MS = 5_000  # of what is done once, at the start
 RECONNECT_MAX_MS = 500  # how soon a broker that came back is found
 FETCH_WAIT_MS = 500  # a broker answers at once where there is something
+logging.getLogger("kafka").setLevel(logging.CRITICAL)  # it tells of every attempt to reach a broker; what matters is raised
+
 _FULL = (errors.KafkaStorageError,)
 
 

@@ -24,7 +24,6 @@ from .kafka_topics import Topics
 from .places import Places
 
 TRIM_AT_ONCE = 1_000
-PARKED_COUNTED = 1_000  # more than that are not counted one by one
 
 encode = msgspec.msgpack.Encoder().encode
 
@@ -107,9 +106,9 @@ class LaneLog:
         return await asyncio.gather(*(self._lag(name, now_ms, first - self.origin) for name in names))
 
     async def trim(self, before_ms: int, names: Sequence[str]) -> int:
-        places, work = self._parts.places, self._parts.places
+        places = self._parts.places
         passed = [await places.offset(name) for name in names] or [self._recent.end - self.origin]
-        firsts = [found[0].work_id - 1 for name in names if (found := await work.pending(name))]
+        firsts = [first - 1 for name in names if (first := (await places.backlog(name)).first_work)]
         last, trimmed = min(passed + firsts), 0
         after = max(0, (await self._look())[0] - self.origin)
         while after < last:
@@ -150,14 +149,14 @@ class LaneLog:
 
     async def _lag(self, name: str, now_ms: int, trimmed: int) -> GroupLag:
         places, tail = self._parts.places, self._recent.end - self.origin
-        offset, work, parked, owner = await asyncio.gather(
-            places.offset(name), places.pending(name), places.parked(name, 0, PARKED_COUNTED), self._parts.leases.holder(name)
+        offset, backlog, owner = await asyncio.gather(
+            places.offset(name), places.backlog(name), self._parts.leases.holder(name)
         )
         events = await self.read(offset, 1) if offset < tail else []
-        oldest = min((*(logged.event.at_ms for logged in events), *(one.created_ms for one in work)), default=now_ms)
+        oldest = min((*(logged.event.at_ms for logged in events), *([backlog.oldest_ms] if backlog.work else ())), default=now_ms)
         return GroupLag(
-            group=name, offset=offset, tail=tail, events=max(0, tail - max(offset, trimmed)), work=len(work),
-            lag_ms=max(0, now_ms - oldest), parked=len(parked), owner=owner,
+            group=name, offset=offset, tail=tail, events=max(0, tail - max(offset, trimmed)), work=backlog.work,
+            lag_ms=max(0, now_ms - oldest), parked=backlog.parked, owner=owner,
         )  # fmt: skip
 
 

@@ -5,9 +5,10 @@ anything newer, so a key's events keep their order. Past its bound the queue tak
 where they are durable, and until those are swept nothing newer overtakes them (`Flow`).
 
 One process at a time sweeps, by a lease: it sends rows that nobody sent. By then a newer event of the same key may have gone
-before. Handlers go by the present truth, with one exception: a tweet is pushed because its event says so. So after creations
-that were swept the tweets are looked up, and for what is deleted by now its deletion is sent again, behind the creation. What is
-deleted later sends its own event, which comes behind too.
+before, sent by another process; so may it while an event waited in the queue. Handlers go by the present truth, with one
+exception: a tweet is pushed because its event says so. So after creations that were swept or came late the tweets are looked up,
+and for what is deleted by now its deletion is sent again, behind the creation. What is deleted later sends its own event, which
+comes behind too. Within `LATE_S` fan-out's own memory of deletions does it.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from .kafka_topics import Topics
 from .outbox import OutboxSource, Outgoing
 
 QUEUE_MAX = 20_000  # events that wait for Kafka: some 10 MB
+LATE_S = 1.0  # in the queue: others may have sent newer events of its keys meanwhile
 SWEEP_AFTER_MS = 5_000  # a row that is older was not sent, or not seen to be
 SWEEP_EVERY_S = 1.0
 SWEEP_MAX = 1_000
@@ -59,7 +61,7 @@ class Relay:
         self._journal = journal
         self._clock = clock
         self._timeout_s = timeout_ms / 1_000
-        self._queue: deque[Outgoing] = deque()
+        self._queue: deque[tuple[float, Outgoing]] = deque()  # since when it waits
         self._sent: list[Outgoing] = []  # Kafka has them, their rows are still there
         self._sources: dict[str, OutboxSource] = {}
         self._queued = self._acknowledged = 0  # since the start
@@ -69,6 +71,7 @@ class Relay:
         self._waiting: list[asyncio.Future[None]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._lease: Lease | None = None
+        self._deleted: Deleted | None = None
 
     def attach(self, source: OutboxSource) -> None:
         self._sources[source.name] = source
@@ -82,13 +85,15 @@ class Relay:
                 self._queue.clear()
             self.flow = Flow.LEFT
         if self.flow is not Flow.LEFT:
-            self._queue += outgoing
+            now_s = asyncio.get_running_loop().time()
+            self._queue += [(now_s, one) for one in outgoing]
             self._queued += len(outgoing)
             self._news.set()
 
     def start(self, leases: Leases, holder: str, deleted: Deleted) -> None:
         """Begin to send, and to sweep whenever no other process does. `deleted` says of tweets whether they are."""
-        loops = (self._send(), self._tidy(), self._mind(leases, holder, deleted))
+        self._deleted = deleted
+        loops = (self._send(), self._tidy(), self._mind(leases, holder))
         self._tasks = [asyncio.ensure_future(one) for one in loops]
 
     async def flushed(self) -> None:
@@ -126,13 +131,14 @@ class Relay:
             self._lease.release()
 
     async def _send(self) -> None:
-        failures = 0
+        failures, loop = 0, asyncio.get_running_loop()
         while True:
             if not self._queue or self.flow is Flow.KEPT:
                 self._news.clear()
                 await self._news.wait()
                 continue
-            batch = [self._queue[at] for at in range(min(BATCH_MAX, len(self._queue)))]
+            since_s = self._queue[0][0]
+            batch = [self._queue[at][1] for at in range(min(BATCH_MAX, len(self._queue)))]
             try:
                 await self._producer.send(self._records(batch, self._journal.by))
             except Exception as error:  # noqa: BLE001 the relay of a process must not end; what it is will be said
@@ -144,11 +150,21 @@ class Relay:
             for _ in batch:
                 self._queue.popleft()
             self._acknowledged += len(batch)
-            self._sent += batch
-            self._done.set()
+            if loop.time() - since_s <= LATE_S or await self._buried(batch):
+                self._sent += batch
+                self._done.set()
             self._wake()
             if len(self._sent) > QUEUE_MAX:
                 await self._clear()
+
+    async def _buried(self, batch: Sequence[Outgoing]) -> bool:
+        """False where that cannot be done now: then the rows stay, for a sweeper to do it all once more."""
+        try:
+            await self._bury(batch)
+        except StoreError as error:
+            log.warning("%s; %d events that came late are left to the sweeper", error, len(batch))
+            return False
+        return True
 
     async def _tidy(self) -> None:
         """Beside sending, since a store may take longer to take rows away than Kafka to take events."""
@@ -168,7 +184,7 @@ class Relay:
         except Exception as error:  # noqa: BLE001 as above
             log.warning("%s: rows of %d sent events stay in its outbox: %s: %s", name, len(sent), type(error).__name__, error)
 
-    async def _mind(self, leases: Leases, holder: str, deleted: Deleted) -> None:
+    async def _mind(self, leases: Leases, holder: str) -> None:
         failures = 0
         while True:
             await asyncio.sleep(SWEEP_EVERY_S)
@@ -176,26 +192,32 @@ class Relay:
                 if self._lease is None or self._lease.lost:
                     self._lease = await leases.acquire(LEASE, holder)
                 if self._lease is not None:
-                    await asyncio.gather(*(self._sweep(source, deleted) for source in self._sources.values()))
+                    await asyncio.gather(*(self._sweep(source) for source in self._sources.values()))
                 await self._open_again()
                 failures = 0
             except Exception as error:  # noqa: BLE001 as above
                 self._failed(error, failures)
                 failures += 1
 
-    async def _sweep(self, source: OutboxSource, deleted: Deleted) -> None:
+    async def _sweep(self, source: OutboxSource) -> None:
         """Send what lies in one outbox for long, the oldest first."""
         before_ms = self._clock.now_ms() - SWEEP_AFTER_MS
         rows = await source.waiting(before_ms, SWEEP_MAX)
         while rows:
             await self._producer.send(self._records(rows, b""))
-            created = [row for row in rows if row.event.kind is EventKind.TWEET_CREATED]
-            gone = await deleted([row.event.tweet for row in created]) if created else []
-            again = [_deletion(row, self._clock.now_ms()) for row, is_gone in zip(created, gone, strict=True) if is_gone]
-            if again:
-                await self._producer.send(self._records(again, b""))
+            await self._bury(rows)
             await source.sent(rows)
             rows = await source.waiting(before_ms, SWEEP_MAX) if len(rows) == SWEEP_MAX else []
+
+    async def _bury(self, late: Sequence[Outgoing]) -> None:
+        """These came to Kafka late: of tweets that are deleted by now the deletion is sent again."""
+        created = [one for one in late if one.event.kind is EventKind.TWEET_CREATED]
+        if not created or self._deleted is None:
+            return
+        gone = await self._deleted([one.event.tweet for one in created])
+        again = [_deletion(one, self._clock.now_ms()) for one, is_gone in zip(created, gone, strict=True) if is_gone]
+        if again:
+            await self._producer.send(self._records(again, b""))
 
     async def _open_again(self) -> None:
         """After the queue had overflown: first send what is in it, then keep the new, then wait for the sweeper, then go on."""
