@@ -21,6 +21,7 @@ from cassandra.policies import (
     FallthroughRetryPolicy,
     TokenAwarePolicy,
 )
+from cassandra.protocol import ErrorMessage
 from cassandra.query import PreparedStatement, tuple_factory
 
 from ...errors import Invalid, StoreCorrupt, StoreDown, StoreError, StoreTimeout
@@ -35,6 +36,8 @@ HEARTBEAT_S = 5.0  # a connection without an answer for this long is given up
 INIT_HINT = "twit context init NAME"
 
 _DOWN = (NoHostAvailable, errors.Unavailable, ConnectionException, errors.AuthenticationFailed, errors.UnresolvableContactPoints)
+_BUSY = (0x1001, 0x1002)  # codes of the protocol: overloaded, starting
+_CAS_UNKNOWN = 0x1700  # a Paxos round was accepted and not committed in time: it may still be
 _TIMEOUT = (errors.OperationTimedOut, errors.Timeout, errors.CoordinationFailure)
 
 
@@ -49,9 +52,10 @@ def translate(error: BaseException) -> StoreError | None:
         return StoreError(said, meaning="the user of this context lacks a grant")
     if isinstance(error, errors.InvalidRequest) and ("unconfigured table" in str(error) or "keyspace" in str(error).lower()):
         return StoreCorrupt(said, meaning="the schema is not the one that this version works with", try_=INIT_HINT)
-    if isinstance(error, errors.RequestExecutionException):
-        return StoreError(said)
-    return None
+    if isinstance(error, ErrorMessage):  # what the driver has no class of its own for
+        code = error.code
+        return StoreDown(said) if code in _BUSY else StoreTimeout(said) if code == _CAS_UNKNOWN else StoreError(said)
+    return StoreError(said) if isinstance(error, errors.RequestExecutionException) else None
 
 
 def _endpoint(address: str) -> tuple[str, int]:
