@@ -26,6 +26,7 @@ from ..work import Theta
 from .happenings import CLASSES, Classes, Effect, Happenings
 from .loads import MINUTE_S, WINDOW_US, Asked, Extra, RunLoads
 from .pages import Minute, Step, cold_steps, sampled, warm_steps
+from .rebuilds import unbuilt
 from .scenario import Scenario
 from .tiers import kinds_of, replicas
 
@@ -180,6 +181,8 @@ class Engine:
             self._note(tier, traces[tier], asked[tier])
             if watch is not None:
                 self._sick(minute, traces[tier], asked[tier], watch)
+        if effect.begun is not None:
+            self._chill(effect, traces, effect.begun, minute)
         together = _together([sign_of(before[tier], self._states[tier]) for tier in Tier])
         reads = int(self._loads.reads_in(minute) * effect.factor.mean())
         cold = effect.cold_reads + int(self._loads.rebuilds_in(minute) * effect.factor.mean())
@@ -189,6 +192,13 @@ class Engine:
         self._note_row(row, traces, asked, before)
         self._look(row, traces, asked[Tier.GATEWAY].counts[Kind.REQUEST][0])
         return row, together
+
+    def _chill(self, effect: Effect, traces: dict[Tier, Trace], begun: Ints, minute: int) -> None:
+        """Rows whose rebuild failed are cold as before."""
+        left = unbuilt(traces, self._cold, begun, key_of(self._scenario.seed, "rebuilds", minute))
+        redis = self._states[Tier.REDIS]
+        self._states[Tier.REDIS] = replace(redis, cold=redis.cold + left)
+        effect.rebuilds -= int(left.sum())
 
     def _read(self, traces: dict[Tier, Trace], minute: int, cold_share: float) -> tuple[Minute, Minute]:
         """Pages as readers meet them, those whose row is gone among them; and the others alone."""

@@ -35,6 +35,7 @@ class Effect:
     down: dict[Tier, Floats] = field(default_factory=dict)
     lost: dict[Tier, Lost] = field(default_factory=dict)
     rebuilds: int = 0  # rows built
+    begun: Ints | None = None  # [class, shard, window] rebuilds for the first time, each of a row
     cold_reads: int = 0  # reads that found none
     opened: int = 0  # reads beyond the day's
     likes: int = 0  # on the tweet of a post
@@ -207,6 +208,7 @@ class Happenings:
             effect.extras.append(Extra(kind, np.rint(calls * again).astype(np.int64), loads.elements_a_call(kind)))
         rebuilt = np.rint(returns.rebuilt.sum(axis=0) * again).astype(np.int64)
         effect.cold_reads += int(returns.rebuilt.sum())
+        effect.begun = returns.rebuilt
         effect.rebuilds += int(rebuilt.sum())
         effect.extras.append(Extra(Kind.REBUILD_WRITE, WRITES_A_REBUILD * rebuilt, loads.elements_a_call(Kind.REBUILD_WRITE)))
 

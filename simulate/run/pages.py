@@ -113,10 +113,10 @@ def sampled(
     by_step: dict[Kind, float] = {}
     refused: dict[Kind, float] = {}
 
-    def met(number: int, step: Step) -> Pages:
-        return _step(traces[TIER_OF[step.kind]], step, at, key_of(seed, "step", number))
+    def one_step(number: int, step: Step) -> Pages:
+        return met(traces[TIER_OF[step.kind]], step, at, key_of(seed, "step", number))
 
-    for step, one in zip(steps, shared(met, range(len(steps)), steps, workers=workers), strict=True):
+    for step, one in zip(steps, shared(one_step, range(len(steps)), steps, workers=workers), strict=True):
         tier = TIER_OF[step.kind]
         took = one.seconds + theta.net_us[tier] * 1e-6
         answered = np.isfinite(took)
@@ -126,6 +126,7 @@ def sampled(
     return Minute(np.minimum(total, deadline_s), total > deadline_s, by_step, refused)
 
 
-def _step(trace: Trace, step: Step, at: Ints, seed: int) -> Pages:
+def met(trace: Trace, step: Step, at: Ints, seed: int) -> Pages:
+    """What pages that come to a step at these instants wait for in it."""
     kinds = kinds_of(trace.server.tier)
     return pages_at(trace, Asks(kinds.index(step.kind), step.fan), at, seed)

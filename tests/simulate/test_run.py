@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import msgspec
 import numpy as np
 import pytest
@@ -133,6 +135,20 @@ def test_readers_whose_row_is_gone_are_among_all_readers(town, fleet):
     busy = run.rows[2]
     assert busy.cold_users < town.day.totals.residents and busy.rebuilds > 0.5 * busy.opened
     assert run.cold.calls and run.home.mean_s > run.warm.mean_s
+
+
+def test_rows_whose_rebuild_cassandra_refuses_stay_cold_and_nobody_is_lost(town, fleet):
+    one = towns.scenario("thundering-herd", fleet, events__back__cold=1, **HERD)
+    base = town.theta.base.copy()
+    base[Kind.REBUILD_READ] *= 300
+    slow = dataclasses.replace(town.theta, base=base)
+    loads = type(town.loads)(town.day, town.tiers, slow, process_hit=town.loads.process_hit, start_s=0, seed=7)
+    well, ill = towns.played(town, one), towns.played(town._replace(theta=slow, loads=loads), one)
+    assert ill.states[Tier.CASSANDRA].ledger().shed.sum() > 0 == well.states[Tier.CASSANDRA].ledger().shed.sum()
+    lost = [row.cold_users + sum(one.rebuilds for one in run.rows[2 : number + 1]) for run in (well, ill) for number, row in enumerate(run.rows) if number >= 2]
+    daily = sum(town.loads.rebuilds_in(minute) for minute in range(2, max(len(well.rows), len(ill.rows))))
+    assert max(lost) - min(lost) <= daily  # a row is cold or was built, and none is both
+    assert ill.rows[2].cold_users > 1.2 * well.rows[2].cold_users
 
 
 def test_without_a_lock_more_is_rebuilt_and_without_jitter_all_come_in_a_second(town, fleet):
