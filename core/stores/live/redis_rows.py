@@ -16,7 +16,7 @@ from ...model import Mark, Row, RowState
 if TYPE_CHECKING:
     from ...model import Entries, Ids
 
-HEADER = struct.Struct(">QIQBQQQI8sIIQIQIQ")
+HEADER = struct.Struct(">QIQBQQQI8sI")  # what follows is the functions' own
 NOTHING: Entries = np.empty((0, 2), np.int64)
 NOTHING.flags.writeable = False
 ABSENT_ROW = Row(RowState.ABSENT, 0, NOTHING, more=False, mark=Mark(0, 0), seen_ms=0)
@@ -49,7 +49,7 @@ class Marked(NamedTuple):
 def held(reply: Sequence[object]) -> Held:
     """Decode what the function `read` answered."""
     header, cut, part, entries = reply
-    _, arrivals, touched, state, epoch, floor, building, lost, stamp, _, settled, *_ = HEADER.unpack(header)  # type: ignore[arg-type]
+    _, arrivals, touched, state, epoch, floor, building, lost, stamp, settled = HEADER.unpack_from(header)  # type: ignore[arg-type]
     hidden = int.from_bytes(cut, "big")  # type: ignore[arg-type]
     return Held(arrivals, touched, state, epoch, floor, building, lost, stamp, settled, hidden, not part, unpacked(entries))  # type: ignore[arg-type]
 

@@ -1,7 +1,7 @@
 #!lua name=twit_timelines_1
 -- Cached home timelines inside Redis: what core/stores/live/redis_timelines.py asks of a node, many readers in one call.
 --
--- A row is one key: a header of 97 bytes and entries of 16 (id, id of what it retweets; big-endian). Layout "list": a list of entries
+-- A row is one key: a header of 97 bytes (61 in a sorted set) and entries of 16 (id, id of what it retweets; big-endian). Layout "list": a list of entries
 -- in order of arrival, the header last. Layout "zset": a sorted set by time and id, the header first. A row is never without its
 -- key for a moment, not even inside a call: in a slot that is being moved, what is gone cannot be made again.
 --
@@ -16,7 +16,8 @@ local ZERO, NONE = '\0\0\0\0\0\0\0\0', '\255\255\255\255\255\255\255\255'
 local STEP = 32       -- arrivals between two checkpoints
 local PART = 128      -- entries looked at in one go
 local AT_ONCE = 1000  -- arguments of one command
-local HEADER = '>c8I4I8Bc8c8I8I4c8I4I4c8I4c8I4c8'
+local HEAD, REST = '>c8I4I8Bc8c8I8I4c8I4', '>I4c8I4c8I4c8'  -- 61 and 36 bytes; sorted sets need no rest, and keep small members small
+local SHORT = 61
 local call, pcall_, pack, unpack_, sub  -- set at the first call: while a library is loaded there is nothing but `redis.register_function`
 
 local function ready()
@@ -46,11 +47,12 @@ local function former_id(id)
 end
 
 local function highest_of(entries)
-  local highest = ZERO
+  local highest, hi, lo = ZERO, 0, 0
   for _, entry in ipairs(entries) do
-    if above(entry, highest) then highest = sub(entry, 1, 8) end
+    local h, l = unpack_('>I4I4', entry)
+    if h > hi or (h == hi and l > lo) then highest, hi, lo = entry, h, l end
   end
-  return highest
+  return sub(highest, 1, 8)
 end
 
 -- Entries in rising order of id: as they are where they rise already.
@@ -101,20 +103,22 @@ end
 
 local function parse(header)
   local h = {}
-  h.top, h.arrivals, h.touched, h.state, h.epoch, h.floor, h.building, h.lost, h.stamp, h.late_at, h.settled, h.late_min,
-    h.a0, h.c0, h.a1, h.c1 = unpack_(HEADER, header)
+  h.top, h.arrivals, h.touched, h.state, h.epoch, h.floor, h.building, h.lost, h.stamp, h.settled = unpack_(HEAD, header)
+  if #header > SHORT then h.late_at, h.late_min, h.a0, h.c0, h.a1, h.c1 = unpack_(REST, header, SHORT + 1) end
   return h
 end
 
 local function format(h)
-  return pack(HEADER, h.top, h.arrivals, h.touched, h.state, h.epoch, h.floor, h.building, h.lost, h.stamp, h.late_at,
-    h.settled, h.late_min, h.a0, h.c0, h.a1, h.c1)
+  local header = pack(HEAD, h.top, h.arrivals, h.touched, h.state, h.epoch, h.floor, h.building, h.lost, h.stamp, h.settled)
+  if not h.late_at then return header end
+  return header .. pack(REST, h.late_at, h.late_min, h.a0, h.c0, h.a1, h.c1)
 end
 
-local function fresh(state, now, epoch, stamp)
-  return format({top = ZERO, arrivals = 0, touched = now, state = state, epoch = epoch, floor = ZERO,
-    building = state == BUILDING and now or 0, lost = 0, stamp = stamp, late_at = 0, settled = 0, late_min = NONE,
-    a0 = 0, c0 = ZERO, a1 = 0, c1 = ZERO})
+local function fresh(layout, state, now, epoch, stamp)
+  local h = {top = ZERO, arrivals = 0, touched = now, state = state, epoch = epoch, floor = ZERO,
+    building = state == BUILDING and now or 0, lost = 0, stamp = stamp, settled = 0}
+  if layout.ordered_by_arrival then h.late_at, h.late_min, h.a0, h.c0, h.a1, h.c1 = 0, NONE, 0, ZERO, 0, ZERO end
+  return format(h)
 end
 
 local function raise(h, floor)
@@ -132,8 +136,10 @@ end
 -- What a row's header says once it holds these entries, in rising order.
 local function settle(h, entries)
   local n = #entries
-  h.settled, h.late_at, h.late_min = h.arrivals, h.arrivals - n, NONE
+  h.settled = h.arrivals
   if n > 0 and above(entries[n], h.top) then h.top = sub(entries[n], 1, 8) end
+  if not h.late_at then return end
+  h.late_at, h.late_min = h.arrivals - n, NONE
   local back = math.min(n, STEP)
   h.a0, h.c0 = h.arrivals - back, n > back and sub(entries[n - back], 1, 8) or ZERO
   h.a1, h.c1 = h.arrivals, h.top
@@ -141,7 +147,7 @@ end
 
 -- ---- layout "list"
 
-local list = {}
+local list = {ordered_by_arrival = true}
 local FIRST = ZERO .. ZERO  -- what an empty row holds, so that its header can be taken out: no entry, for no id is 0
 
 function list.get(key) return pcall_('LINDEX', key, -1) end
@@ -385,7 +391,6 @@ function zset.all(key) return call('ZRANGE', key, 1, -1) end
 
 function zset.write(key, h, entries, old)
   settle(h, entries)
-  h.late_at = 0
   zset.set(key, format(h), old)
   call('ZREMRANGEBYSCORE', key, 0, '+inf')
   for at = 1, #entries, AT_ONCE do
@@ -504,7 +509,7 @@ end
 local function begin(layout, args)
   local c, at = context(args)
   local now, state = tonumber(args[at]), tonumber(args[at + 1])
-  local header, outcomes = fresh(state, now, args[at + 2], args[at + 3]), {}
+  local header, outcomes = fresh(layout, state, now, args[at + 2], args[at + 3]), {}
   for i = at + 5, #args do
     local key = args[i]
     local old = layout.get(key)
