@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from ....errors import StoreTimeout
 from ..outbox import Outbox, Outgoing
 from .journal import Journal
 from .server import Server, Session
@@ -64,7 +65,7 @@ class Shards:
         self._holders = tuple(by_name[shard_map.servers[holder]] for holder in shard_map.holders)
         self._journal = journal
         self._outbox = outbox
-        self._turns = _Turns()
+        self._turns = _Turns(servers[0].timeout_s)
 
     @property
     def statements(self) -> int:
@@ -137,23 +138,47 @@ class Shards:
 class _Turns:
     """Writes about the same key, one after the other in the order in which they came, so that their events are told in that order."""
 
-    def __init__(self) -> None:
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
         self._last: dict[int, asyncio.Event] = {}
+        self._ending: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def of(self, keys: Collection[int]) -> AsyncIterator[None]:
+        """Comes when all that came before have ended; `StoreTimeout` where that takes too long."""
         mine = asyncio.Event()
         ahead = {self._last[key] for key in keys if key in self._last}
         self._last.update(dict.fromkeys(keys, mine))
         try:
-            for one in ahead:
-                await one.wait()
+            await self._wait(ahead)
             yield
         finally:
-            mine.set()
-            for key in keys:
-                if self._last.get(key) is mine:
-                    del self._last[key]
+            if all(one.is_set() for one in ahead):
+                self._end(mine, keys)
+            else:  # given up: whoever is behind still waits for those ahead
+                last = asyncio.get_running_loop().create_task(self._end_after(ahead, mine, keys))
+                self._ending.add(last)
+                last.add_done_callback(self._ending.discard)
+
+    def _end(self, mine: asyncio.Event, keys: Collection[int]) -> None:
+        mine.set()
+        for key in keys:
+            if self._last.get(key) is mine:
+                del self._last[key]
+
+    async def _end_after(self, ahead: Collection[asyncio.Event], mine: asyncio.Event, keys: Collection[int]) -> None:
+        for one in ahead:
+            await one.wait()
+        self._end(mine, keys)
+
+    async def _wait(self, ahead: Collection[asyncio.Event]) -> None:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                for one in ahead:
+                    await one.wait()
+        except TimeoutError as error:
+            what = f"mysql: writes about the same account took more than {self._timeout_s:g} s"
+            raise StoreTimeout(what, meaning="nothing was written", try_="repeat") from error
 
 
 def _of_own(work: Callable[[Session, Sequence[I]], Sequence[T]], own: Sequence[I], session: Session) -> Sequence[T]:
