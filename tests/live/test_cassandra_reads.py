@@ -88,6 +88,7 @@ async def test_a_page_goes_on_over_the_boundary_of_months(store):
         return entries[:, 0].tolist()
 
     assert await page(limit=50) == own
+    assert await page(limit=0) == []
     walked, before = [], 0
     while some := await page(before=before, limit=3):
         walked += some

@@ -121,6 +121,8 @@ class Lists:
 
         Two round trips where the nearest bucket has enough; then one for the next bucket, the next two, four …
         """
+        if limit < 1:
+            return {one: [] for one in owners}
         before = before or NEWEST
         walks = {one: _Walk(one, table.bucket_of(one, after + 1), table.bucket_of(one, before - 1)) for one in owners}
         found = {one: walk.rows for one, walk in walks.items()}
