@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 import msgspec
 import parts
@@ -15,11 +16,13 @@ from twit.core.errors import StoreCorrupt
 from twit.core.limits import Limits
 from twit.core.model import Event, EventKind, LoggedEvent, Progress
 from twit.core.stores.live import journal, kafka_log, kafka_tail
+from twit.core.stores.live.kafka_topics import keyed
 from twit.core.stores.live.outbox import Outgoing
 
 pytestmark = pytest.mark.live
 NOON_MS = 1_750_000_000_000
 PARTITIONS = 4
+PARTITION_OF = [12, 4, 7, 14, 4]
 
 
 @pytest.fixture
@@ -69,6 +72,13 @@ async def test_events_of_one_key_lie_in_one_lane_in_order_however_many_write(ope
             places[found.key] += 1
             assert found.tweet == places[found.key]
     assert set(places.values()) == {40}
+
+
+def test_a_key_has_the_partition_that_kafkas_own_clients_give_it():
+    """The figures are murmur2's as Java has it (`Utils.murmur2`), of eight bytes."""
+    assert [keyed(key, 16)[1] for key in (1, 2, 3, 1 << 40, 2_255_260_483_584_000_000)] == PARTITION_OF
+    spread = Counter(keyed(tweet << 22, 16)[1] for tweet in range(10_000))  # ids of tweets: their low bits are mostly 0
+    assert min(spread.values()) > 500
 
 
 async def test_a_batch_that_failed_half_way_is_sent_again_whole_before_anything_newer(open_one, monkeypatch):
@@ -187,13 +197,13 @@ async def test_lag_of_a_group_is_of_all_its_lanes_and_so_is_trim(open_one):
     await stores.log.caught_up()
     lanes = stores.lanes("fanout")
     tails = [await lane.log.tail() for lane in lanes]
-    await stores.work.advance([Progress(group=lanes[0].name, offset=tails[0])])
+    await stores.work.advance([Progress(group=lane.name, offset=tail) for lane, tail in zip(lanes, (tails[0], 1, 1, 1), strict=True)])
     lease = await stores.leases.acquire(lanes[1].name, "worker 7")
     (lag, social) = await stores.log.lag(["fanout", "social"], 1_000)
-    assert (lag.events, lag.tail, lag.offset, lag.owner) == (40 - tails[0], 40, tails[0], "worker 7")
-    assert lag.lag_ms == 1_000 - min([(await lane.log.read(0, 1))[0].event.at_ms for lane in lanes[1:]])
+    assert (lag.events, lag.tail, lag.offset, lag.owner) == (37 - tails[0], 40, tails[0] + 3, "worker 7")
+    assert lag.lag_ms == 1_000 - min([(await lane.log.read(1, 1))[0].event.at_ms for lane in lanes[1:]])
     assert (social.events, social.lag_ms, social.owner) == (0, 0, "")
-    assert await stores.log.trim(1_000, ["fanout", "social"]) == tails[0]
+    assert await stores.log.trim(1_000, ["fanout", "social"]) == tails[0] + 3
     assert await lanes[0].log.read(0, 100) == []
     lease.release()
 
