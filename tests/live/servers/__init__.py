@@ -41,6 +41,7 @@ class Server(Protocol):
 
 
 SERVERS: dict[str, Server] = {one.name: one for one in (RedisCluster(), MariaDb(), CassandraNode(), KafkaBroker(), MariaDb(2))}
+FETCHERS = {"java", "mvn"}  # commands that the servers which come as jars need
 USUAL = ("cassandra", "kafka", "redis", "mariadb")  # the slowest first; mariadb-2 only where a test asks for it
 Tell = Callable[[str], None]
 
@@ -53,10 +54,11 @@ def addresses() -> dict[str, list[str]]:
 def up(names: Iterable[str] = USUAL, tell: Tell = print) -> None:
     """Install what is missing, start what does not run, wait until all are ready. Raises `Trouble`."""
     wanted, began = [_server(name) for name in names], time.monotonic()
-    lacking = install.missing(command for one in wanted for command in one.commands)
-    with install.locked(SET), ThreadPoolExecutor(max_workers=len(wanted) + 1) as pool:
-        installing = pool.submit(_install, lacking, tell)
-        futures = [pool.submit(_bring_up, one, lacking, installing, tell) for one in wanted]
+    commands = {command for one in wanted for command in one.commands}
+    with install.locked(SET), ThreadPoolExecutor(max_workers=len(wanted) + 2) as pool:
+        fetchers = pool.submit(_install, commands & FETCHERS, tell)  # first, so that jars come while apt does the rest
+        rest = pool.submit(_install, commands - FETCHERS, tell, after=fetchers)
+        futures = [pool.submit(_bring_up, one, fetchers if FETCHERS.issuperset(one.commands) else rest, tell) for one in wanted]
         for future in futures:
             future.result()
     tell(f"ready after {time.monotonic() - began:.1f} s: {', '.join(one.name for one in wanted)} in {SET}")
@@ -114,17 +116,18 @@ def state() -> list[tuple[str, str, str, int]]:
     return rows
 
 
-def _install(lacking: list[str], tell: Tell) -> None:
+def _install(commands: Iterable[str], tell: Tell, after: Future[None] | None = None) -> None:
+    lacking = install.missing(commands)
+    if lacking and after is not None:
+        after.result()
     began = time.monotonic()
     install.packages(lacking)
     if lacking:
         tell(f"apt: {' '.join(lacking)} in {time.monotonic() - began:.1f} s")
 
 
-def _bring_up(server: Server, lacking: Sequence[str], installing: Future[None], tell: Tell) -> None:
-    """Jars come while apt works, unless apt brings what fetches and runs them."""
-    if any(install.PACKAGES[command] in lacking for command in server.commands):
-        installing.result()
+def _bring_up(server: Server, packages: Future[None], tell: Tell) -> None:
+    packages.result()
     began = time.monotonic()
     server.install()
     installed = time.monotonic()

@@ -13,6 +13,7 @@ import shutil
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from .place import FILES, HOME, Trouble
@@ -81,11 +82,16 @@ def packages(names: list[str]) -> None:
     try:
         quiet = {"DEBIAN_FRONTEND": "noninteractive"}
         install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120", *names]
-        run("apt-update", ["apt-get", "update", "-q"], quiet)
+        _update()
         run("apt-install", install, quiet)
     finally:
         if own:
             POLICY.unlink()
+
+
+@cache
+def _update() -> None:
+    run("apt-update", ["apt-get", "update", "-q"])
 
 
 def jars_folder(name: str) -> Path:
