@@ -227,7 +227,7 @@ async def test_rows_that_nobody_touches_leave_redis_by_themselves(timelines):
     await timelines.remove([10], readers(1))
     await put(timelines, 1, 20)
     for reader in (1, 2):
-        left_ms, _ = await timelines._cluster.one(reader, ("PTTL", timelines._keys.row(reader)))
+        left_ms, _ = await timelines._cluster.one(reader, ("PTTL", timelines._calls.keys.row(reader)))
         assert WEEK < left_ms <= WEEK + 3_600_000
 
 

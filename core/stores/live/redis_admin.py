@@ -6,6 +6,7 @@ Never on the way of a push or a read.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -137,9 +138,11 @@ class RedisAdmin:
                 return gone
 
 
+@cache
 def source() -> str:
-    """The library's text."""
-    return files(__package__).joinpath("timelines.lua").read_text(encoding="utf-8")
+    """The library's text: its parts one after the other, as their numbers say."""
+    found = sorted((one for one in files(__package__).iterdir() if one.name.endswith(".lua")), key=lambda one: one.name)
+    return "".join(one.read_text(encoding="utf-8") for one in found)
 
 
 def _versions(client: Any) -> list[tuple[int, str]]:

@@ -11,14 +11,15 @@ import asyncio
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import hiredis
 import numpy as np
 
-from ...errors import StoreCorrupt, StoreDown, StoreFull, StoreTimeout
+from ...errors import StoreDown, StoreTimeout
 from .config import Access
 from .redis_admin import NOBODY, Node, RedisAdmin, SlotMap
+from .redis_replies import ELSEWHERE, UNKNOWN_FUNCTION, Refused, Via, asked, judged
 from .redis_wire import Command, Lost, Wire, connect
 
 if TYPE_CHECKING:
@@ -26,22 +27,6 @@ if TYPE_CHECKING:
 
 WINDOW = 8  # calls of one batch under way on one node
 PAUSE_S, PAUSE_MAX_S = 0.01, 0.4  # between attempts, doubled, with jitter
-AGAIN = ("MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY", "BUSY")
-ELSEWHERE = "non local key"
-UNKNOWN_FUNCTION = "Function not found"
-
-
-class Via(NamedTuple):
-    """By what a call goes: the process that will serve it, and whether as an exception, for a slot that it does not hold yet."""
-
-    run_id: bytes
-    asking: bool = False
-
-
-class Refused(NamedTuple):
-    """An answer that says where else, or when, to try."""
-
-    text: str
 
 
 class Cluster:
@@ -274,23 +259,3 @@ class Tries:
             await asyncio.sleep(pause * (0.5 + random.random()))
         await self._cluster.refresh()
         self.count += 1
-
-
-def judged(reply: Any) -> Any:
-    """A reply as it is, or `Refused` where it must be tried again. Raises what no repetition helps against."""
-    if not isinstance(reply, hiredis.ReplyError):
-        return reply
-    text = str(reply)
-    if text.startswith(AGAIN) or ELSEWHERE in text or UNKNOWN_FUNCTION in text:
-        return Refused(text)
-    if text.startswith(("OOM", "MISCONF", "NOREPLICAS")):
-        raise StoreFull(f"redis: {text}")
-    if text.startswith(("NOAUTH", "NOPERM", "WRONGPASS")):
-        raise StoreDown(f"redis: {text}", try_="twit context check")
-    raise StoreCorrupt(f"redis: {text}")
-
-
-def asked(text: str) -> Node:
-    """The node that an ASK names."""
-    host, _, port = text.split()[2].rpartition(":")
-    return Node("", host, int(port))

@@ -22,8 +22,9 @@ import numpy as np
 
 from ...errors import StoreError
 from .redis_admin import Node, SlotMap
-from .redis_cluster import Cluster, Via
-from .redis_slots import SLOTS, tags
+from .redis_cluster import Cluster
+from .redis_replies import Via
+from .redis_slots import SLOTS, Keys, tags
 from .redis_wire import Command, Wire
 
 if TYPE_CHECKING:
@@ -48,10 +49,10 @@ def changed_hands(old: SlotMap, new: SlotMap) -> Ids:
 class Failovers:
     """Watches the slot maps of a cluster for one namespace. `hooks` are told the slots, after they stopped being believed."""
 
-    def __init__(self, cluster: Cluster, namespace: str, letter: str, prefix: str) -> None:
+    def __init__(self, cluster: Cluster, keys: Keys, prefix: str) -> None:
         self.hooks: list[Callable[[Ids], None]] = []
         self._cluster, self._prefix = cluster, prefix
-        self._namespace, self._letter = namespace.encode(), letter.encode()
+        self._namespace, self._letter = keys.namespace, keys.letter
         self._suspect = np.zeros(SLOTS, np.bool_)
         self._tasks: set[asyncio.Task[None]] = set()
         cluster.on_map = self._on_map

@@ -1,6 +1,6 @@
 """What a row in Redis says, decoded: headers, windows, and what `replace` makes of a row that came on meanwhile. Pure.
 
-The layout of a header is told in timelines.lua.
+The layout of a header is told in timelines_1_rows.lua.
 """
 
 from __future__ import annotations

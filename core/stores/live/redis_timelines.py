@@ -17,13 +17,16 @@ import numpy as np
 
 from ...errors import StoreError
 from ...limits import Limits
-from ...model import Mark, Push, Row
+from ...model import Mark, Row
 from .config import LiveConfig
-from .redis_admin import LIBRARY, RedisAdmin
-from .redis_cluster import Cluster, Via
+from .redis_admin import RedisAdmin
+from .redis_calls import ELSEWHERE, ZERO, Calls, parts
+from .redis_cluster import Cluster
 from .redis_failover import STAMP, Failovers
+from .redis_replies import Via
+from .redis_residents import residents
 from .redis_rows import ABSENT_ROW, NOTHING, Held, Marked, fitted, held, packed, packed_id, replaced, window
-from .redis_slots import SLOTS, Keys, slots_of, tags
+from .redis_slots import SLOTS, slots_of
 from .redis_wire import Command
 
 if TYPE_CHECKING:
@@ -31,20 +34,12 @@ if TYPE_CHECKING:
 
     from ...model import Entries, Ids
 
-LETTERS = {"list": "t", "sorted-set": "z"}
-NAMES = {"list": "list", "sorted-set": "zset"}
-PAIRS = 128  # rows that one call pushes to: less than a millisecond of the server
 MERGED = 8  # rows that one call merges several entries into
 REMOVED = 32
 MADE = 200  # rows begun, touched or dropped in one call
-SLACK_PART = 25  # a list grows past what it shows by one part in so many before it is cut
-KEPT_MS = 3_600_000  # rows stay this much longer in Redis than they live
 MARKS_MAX = 1_024  # what rows were like when they were marked, 6.4 KB each
 SWAPS_MAX = 8  # a row that comes on all the time while it is replaced
 READ_PART = 5  # a read waits for this part of the time-out: who asks builds from truth meanwhile
-INDEXES = 256  # slots whose readers one call lists
-STORED, ELSEWHERE = 0, 9
-ZERO = ord("0")
 EPOCH_MASK = (1 << 63) - 1
 
 
@@ -68,15 +63,12 @@ class RedisTimelines:
 
     def __init__(self, cluster: Cluster, namespace: str, layout: str, limits: Limits) -> None:
         self._cluster = cluster
-        self._keys = Keys(namespace, LETTERS[layout])
-        self._prefix = f"{LIBRARY}_{NAMES[layout]}_"
+        self._calls = Calls(cluster, namespace, layout, limits)
         self._shown = limits.timeline_entries_max
         self._inactive_after_ms = limits.inactive_after_ms
         self._read_s = limits.store_timeout_ms / 1_000 / READ_PART
-        slack = max(1, self._shown // SLACK_PART)
-        self._bounds = (limits.inactive_after_ms + KEPT_MS, self._shown, slack)
         self._marks: dict[tuple[int, int, int], Marked] = {}
-        self.failovers = Failovers(cluster, namespace, LETTERS[layout], self._prefix)
+        self.failovers = Failovers(cluster, self._calls.keys, self._calls.prefix)
 
     @property
     def statements(self) -> int:
@@ -96,28 +88,19 @@ class RedisTimelines:
         await self.failovers.close()
         await self._cluster.close()
 
-    def _call(self, verb: str, now_ms: int, *more: bytes | int) -> tuple[bytes | int | str, ...]:
-        """The head of a call that names its rows as arguments. A row lives if it was touched at or after the first number."""
-        return ("FCALL", self._prefix + verb, 0, now_ms - self._inactive_after_ms, *self._bounds, *more)
-
-    def _of_row(self, verb: str, reader: int, now_ms: int, *more: bytes | int) -> Command:
-        """A call about one row, which is routed like any command of one key."""
-        row = self._keys.row(reader)
-        return ("FCALL", self._prefix + verb, 1, row, now_ms - self._inactive_after_ms, *self._bounds, *more)
-
     # ---- pushes
 
     async def push(self, entries: Entries, readers: Ids, now_ms: int, floor: int = 0) -> npt.NDArray[np.uint8]:
         if len(entries) == 1 and not floor:
-            return (await self._push_pairs(entries, readers, np.zeros(len(readers), np.int64), now_ms)).reshape(1, -1)
+            return (await self._calls.push_pairs(entries, readers, np.zeros(len(readers), np.int64), now_ms)).reshape(1, -1)
         outcomes = np.zeros((len(entries), len(readers)), np.uint8)
         if not len(readers) or not (len(entries) or floor):
             return outcomes
-        keys = self._keys.rows(readers)
-        head = self._call("merge", now_ms, packed_id(floor), packed(entries))
+        keys = self._calls.keys.rows(readers)
+        head = self._calls.head("merge", now_ms, packed_id(floor), packed(entries))
 
         def calls(_: Via, part: list[int]) -> Iterator[tuple[list[int], Command]]:
-            for some in _parts(part, MERGED):
+            for some in parts(part, MERGED):
                 yield some, (*head, *[keys[place] for place in some])
 
         def take(part: list[int], reply: list[bytes]) -> list[int]:
@@ -136,31 +119,7 @@ class RedisTimelines:
         if not len(groups):
             return np.empty(0, np.uint8)
         which = np.repeat(np.arange(len(groups)), [len(readers) for readers in groups])
-        return await self._push_pairs(entries, np.concatenate(groups), which, now_ms)
-
-    async def _push_pairs(self, entries: Entries, readers: Ids, which: Ids, now_ms: int) -> npt.NDArray[np.uint8]:
-        """Push entry `which[i]`, which never falls, to reader i."""
-        keys, blobs, turns = self._keys.rows(readers), [packed(entries[at]) for at in range(len(entries))], which.tolist()
-        outcomes = np.full(len(keys), Push.STORED, np.uint8)
-        head = self._call("push", now_ms)
-
-        def calls(_: Via, part: list[int]) -> Iterator[tuple[list[int], Command]]:
-            for some in _parts(part, PAIRS):
-                command: list[bytes | int | str] = [*head]
-                start = 0
-                while start < len(some):
-                    turn, end = turns[some[start]], start + 1
-                    while end < len(some) and turns[some[end]] == turn:
-                        end += 1
-                    command += [blobs[turn], end - start, *[keys[place] for place in some[start:end]]]
-                    start = end
-                yield some, command
-
-        def take(part: list[int], reply: bytes) -> list[int]:
-            return _missed(part, reply, outcomes)
-
-        await self._cluster.spread(keys, slots_of(readers), calls, take)
-        return outcomes
+        return await self._calls.push_pairs(entries, np.concatenate(groups), which, now_ms)
 
     # ---- reads
 
@@ -171,7 +130,7 @@ class RedisTimelines:
 
     async def _held(self, reader: int, now_ms: int, want: int = 0, timeout_s: float | None = None) -> Held | None:
         """The newest `want` entries of a live row, or all; `None` where there is none to be believed."""
-        command = self._of_row("read", reader, now_ms, want)
+        command = self._calls.of_row("read", reader, now_ms, want)
         reply, via = await self._cluster.one(reader % SLOTS, command, timeout_s)
         return self._live(reader, reply, via, now_ms)
 
@@ -183,7 +142,7 @@ class RedisTimelines:
         return None if lapsed or not self.failovers.believed(reader % SLOTS, row.stamp, via) else row
 
     async def raw(self, reader: int) -> Entries:
-        command = self._of_row("read", reader, 0, 0)
+        command = self._calls.of_row("read", reader, 0, 0)
         reply, _ = await self._cluster.one(reader % SLOTS, command)
         return NOTHING if reply is None else held(reply).entries[::-1].copy()
 
@@ -201,18 +160,18 @@ class RedisTimelines:
         await self._make(readers, now_ms, 2, _epoch())
 
     async def _make(self, readers: Ids, now_ms: int, state: int, epoch: int) -> None:
-        head = self._call("begin", now_ms, now_ms, state, packed_id(epoch))
-        await self._each(readers, lambda via: (*head, via.run_id[:STAMP], int(not via.asking)), MADE)
+        head = self._calls.head("begin", now_ms, now_ms, state, packed_id(epoch))
+        await self._calls.each(readers, lambda via: (*head, via.run_id[:STAMP], int(not via.asking)), MADE)
 
     async def mark(self, readers: Sequence[int], now_ms: int) -> list[Mark | None]:
         marks: list[Mark | None] = [None] * len(readers)
-        keys = [self._keys.row(reader) for reader in readers]
+        keys = [self._calls.keys.row(reader) for reader in readers]
         vias: dict[int, Via] = {}
 
         def calls(via: Via, part: list[int]) -> Iterator[tuple[list[int], Command]]:
             for place in part:
                 vias[place] = via
-                yield [place], self._of_row("read", readers[place], now_ms, 0)
+                yield [place], self._calls.of_row("read", readers[place], now_ms, 0)
 
         def take(part: list[int], reply: Any) -> list[int]:
             (place,) = part
@@ -241,7 +200,7 @@ class RedisTimelines:
         for _ in range(SWAPS_MAX):
             if known:
                 more = (packed_id(mark.epoch), arrivals, lost, packed_id(epoch), packed_id(floor), packed(put))
-                command = self._of_row("swap", reader, now_ms, *more)
+                command = self._calls.of_row("swap", reader, now_ms, *more)
                 outcome, _wire = await self._cluster.one(slot, command)
                 if outcome != 1:
                     return bool(outcome == 0)
@@ -257,12 +216,12 @@ class RedisTimelines:
     # ---- taking out
 
     async def remove(self, tweet_ids: Sequence[int], readers: Ids) -> int:
-        keys, gone = self._keys.rows(readers), 0
+        keys, gone = self._calls.keys.rows(readers), 0
         ids = np.unique(np.asarray(tweet_ids, np.int64)).astype(">i8").tobytes()
-        head = self._call("remove", 0, packed_id(_epoch()), ids)
+        head = self._calls.head("remove", 0, packed_id(_epoch()), ids)
 
         def calls(_: Via, part: list[int]) -> Iterator[tuple[list[int], Command]]:
-            for some in _parts(part, REMOVED):
+            for some in parts(part, REMOVED):
                 yield some, (*head, *[keys[place] for place in some])
 
         def take(part: list[int], reply: list[int]) -> list[int]:
@@ -274,78 +233,21 @@ class RedisTimelines:
         return gone
 
     async def drop(self, readers: Sequence[int]) -> None:
-        head = ("FCALL", self._prefix + "drop", 0)
-        await self._each(np.asarray(readers, np.int64), lambda _: head, MADE)
+        head = ("FCALL", self._calls.prefix + "drop", 0)
+        await self._calls.each(np.asarray(readers, np.int64), lambda _: head, MADE)
 
     async def drop_slots(self, slots: Ids) -> None:
         """Take away rows of these slots that were begun before their primary was the process that it is now."""
         await self.failovers.drop_slots(slots)
 
     async def touch(self, readers: Ids, now_ms: int) -> None:
-        head = self._call("touch", now_ms, now_ms)
-        await self._each(readers, lambda via: (*head, int(not via.asking)), MADE)
-
-    async def _each(self, readers: Ids, head: Any, size: int) -> None:
-        """A call that says of each of its rows only whether it was there to be changed."""
-        keys, done = self._keys.rows(readers), np.zeros(len(readers), np.uint8)
-
-        def calls(via: Via, part: list[int]) -> Iterator[tuple[list[int], Command]]:
-            start = head(via)
-            for some in _parts(part, size):
-                yield some, (*start, *[keys[place] for place in some])
-
-        def take(part: list[int], reply: bytes) -> list[int]:
-            return _missed(part, reply, done)
-
-        await self._cluster.spread(keys, slots_of(readers), calls, take)
+        head = self._calls.head("touch", now_ms, now_ms)
+        await self._calls.each(readers, lambda via: (*head, int(not via.asking)), MADE)
 
     # ---- who is here
 
     async def residents(self, after: int, limit: int, now_ms: int) -> Ids:
-        found: list[int] = []
-        while len(found) < limit:
-            some, after = await self._residents(after, limit - len(found), now_ms)
-            found += some
-            if not after:
-                break
-        return np.array(found[:limit], np.int64)
-
-    async def _residents(self, after: int, limit: int, now_ms: int) -> tuple[list[int], int]:
-        """Live readers above `after` in order of id as far as all slots told theirs, and how far that is; 0: to the end."""
-        most = limit // SLOTS * 2 + 2
-        heads, found, horizons = self._call("residents", now_ms), [], []
-        slots = np.arange(SLOTS)
-        more = (self._keys.namespace, self._keys.letter, after, most)
-
-        def calls(_: Via, part: list[int]) -> Iterator[tuple[list[int], Command]]:
-            for some in _parts(part, INDEXES):
-                yield some, (*heads, *more, *[tags()[slot] for slot in some])
-
-        def take(part: list[int], reply: list[list[int]]) -> list[int]:
-            for last, *readers in reply:
-                if last > 0:
-                    horizons.append(last)
-                found.extend(readers)
-            return [slot for slot, (last, *_) in zip(part, reply, strict=True) if last < 0]
-
-        keys = [b"%b:r:{%b}" % (self._keys.namespace, tag) for tag in tags()]
-        await self._cluster.spread(keys, slots, calls, take)
-        end = min(horizons, default=0)
-        return sorted(reader for reader in found if not end or reader <= end), end
-
-
-def _parts(places: list[int], size: int) -> Iterator[list[int]]:
-    for start in range(0, len(places), size):
-        yield places[start : start + size]
-
-
-def _missed(part: list[int], reply: bytes, outcomes: npt.NDArray[np.uint8]) -> list[int]:
-    """Put a string of outcomes to their places; returns the places of rows that are elsewhere."""
-    codes = np.frombuffer(reply, np.uint8) - ZERO
-    where = np.array(part)
-    there = codes != ELSEWHERE
-    outcomes[where[there]] = codes[there]
-    return where[~there].tolist() if not there.all() else []
+        return await residents(self._cluster, self._calls, after, limit, now_ms)
 
 
 def _epoch() -> int:

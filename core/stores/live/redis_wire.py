@@ -36,7 +36,7 @@ class Wire(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.run_id = b""
-        self.kept = True  # writes are kept in a file, so that a process that was killed comes back with all of them
+        self.kept = True  # all that it acknowledged is in its file, also if it was killed before; not if it was a replica then
         self.closed = False
         self._reader = hiredis.Reader(notEnoughData=NOTHING_YET)
         self._waiting: deque[Future[Any]] = deque()
@@ -116,7 +116,7 @@ async def connect(host: str, port: int, access: Access) -> Wire:
 
 
 async def _introduce(wire: Wire, access: Access) -> None:
-    commands: list[Command] = [("INFO", "server"), ("INFO", "persistence")]
+    commands: list[Command] = [("INFO", "server"), ("INFO", "persistence"), ("INFO", "replication")]
     if access.password:
         commands.insert(0, ("AUTH", access.user, access.password) if access.user else ("AUTH", access.password))
     replies = [await future for future in wire.send(commands)]
@@ -126,8 +126,10 @@ async def _introduce(wire: Wire, access: Access) -> None:
             if str(reply).startswith("LOADING"):
                 raise Lost(str(reply))
             raise StoreDown(f"redis: {reply}", try_="twit context check")
-    wire.run_id = _field(replies[-2], b"run_id")
-    wire.kept = _field(replies[-1], b"aof_enabled") == b"1"
+    server, persistence, replication = replies[-3:]
+    wire.run_id = _field(server, b"run_id")
+    former = _field(replication, b"master_replid2")  # zeros unless it was promoted
+    wire.kept = _field(persistence, b"aof_enabled") == b"1" and not former.strip(b"0")
 
 
 def _field(info: bytes, name: bytes) -> bytes:
