@@ -77,6 +77,19 @@ async def test_who_slept_counts_his_leases_as_lost_before_the_server_gives_them_
     assert lease.lost  # for ever
 
 
+async def test_a_lease_that_counts_as_lost_is_not_held_on_to(stores, other) -> None:
+    lease = await stores.leases.acquire("fanout", "me")
+    again = await stores.leases.acquire("social", "me")
+    stores.leases._seen_at -= LOST_AFTER_S + 0.1
+    assert lease.lost
+    assert again.lost
+    social = await stores.leases.acquire("social", "me")  # on the same connection, where locks are counted
+    social.release()
+    await asyncio.sleep(1)
+    assert await other.leases.acquire("fanout", "other") is not None
+    assert await other.leases.acquire("social", "other") is not None
+
+
 async def test_names_differ_by_case_and_length(stores) -> None:
     names = ["fanout", "Fanout", "f" * 150, "f" * 151]
     leases = [await stores.leases.acquire(name, name) for name in names]

@@ -127,7 +127,7 @@ async def test_every_row_lies_in_its_shard_on_its_server(stores) -> None:
 
 
 async def test_broken_connections_are_made_anew(stores) -> None:
-    await follow(stores, (1, 2), (200, 2))
+    await asyncio.gather(*(follow(stores, (one, 2), (200 + one, 2)) for one in range(1, 30)))  # every thread has some
     for round_ in range(2):
         hand = by_hand()
         hand.execute("SELECT id FROM information_schema.processlist WHERE db LIKE 'mysql_servers%%' AND id <> CONNECTION_ID()")
@@ -135,7 +135,17 @@ async def test_broken_connections_are_made_anew(stores) -> None:
             hand.execute(f"KILL {connection}")
         await asyncio.sleep(0.05)
         await follow(stores, (1, 3 + round_), (200, 3 + round_))
-        assert await stores.graph.is_following([(1, 3 + round_), (200, 2)]) == [True, True]
+        assert await stores.graph.is_following([(1, 3 + round_), (201, 2)]) == [True, True]
+
+
+async def test_what_was_closed_is_down(stores) -> None:
+    await stores.close()
+    await stores.close()
+    with pytest.raises(StoreDown):
+        await follow(stores, (1, 2))
+    with pytest.raises(StoreDown):
+        await stores.graph.following([1])
+    assert all("closed" in said for said in (await stores.check()).values())
 
 
 async def test_a_server_that_is_not_there_is_down(limits) -> None:

@@ -53,6 +53,8 @@ def translated(name: str, error: BaseException) -> StoreError | None:
     if isinstance(error, msgspec.DecodeError):
         what = f"{name}: a row cannot be read: {error}"
         return StoreCorrupt(what, meaning="it is damaged, or a newer build wrote it", try_="run that build, or restore a backup")
+    if isinstance(error, RuntimeError) and "shutdown" in str(error):  # of the threads: it was closed
+        return StoreDown(f"{name}: closed")
     if not isinstance(error, pymysql.MySQLError):
         return None
     return _of_driver(name, error)

@@ -89,6 +89,8 @@ class MysqlLeases:
             return None
         self._asked.add(name)
         try:
+            if held is not None:
+                await self._give_up(name, held)
             fence = await self._bridge.run(self._lock_now, name, " ".join(holder.split())[:HOLDER_CHARS_MAX])
         except BaseException:  # perhaps it was locked all the same
             self._later(self._unlock(name, 0))
@@ -155,6 +157,12 @@ class MysqlLeases:
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
 
+    async def _give_up(self, name: str, lost: MysqlLease) -> None:
+        """What counts as lost is not held on to, should the connection have outlived the doubt."""
+        if self._held.get(name) is lost:
+            del self._held[name]
+            await self._unlock(name, lost.fence)
+
     async def _unlock(self, name: str, fence: int) -> None:
         with suppress(StoreError):  # then the connection is lost, and the lock with it
             await self._bridge.run(self._unlock_now, name, fence)
@@ -164,6 +172,9 @@ class MysqlLeases:
             await asyncio.sleep(WATCH_S)
             with suppress(StoreError):
                 await self._bridge.run(self._see_now)
+            for name, lease in list(self._held.items()):
+                if lease.lost:
+                    await self._give_up(name, lease)
 
     def _lock_now(self, name: str, holder: str) -> int:
         """The fence; 0 where another has it."""

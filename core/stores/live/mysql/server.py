@@ -181,13 +181,14 @@ class Server:
                 answer = work(session)
             except pymysql.MySQLError as error:
                 self._abandon(session, error)
+                if errors.gone(error) and not fresh:
+                    continue  # it broke while it was idle, as others may have: soon there are new ones only
                 tried += 1
-                again = (errors.gone(error) and not fresh) or errors.contended(error)
                 pause = PAUSE_S * 2**tried * (0.5 + random.random())
-                if not again or tried >= TRIES or time.monotonic() + pause + self._lock_wait_s > deadline:
+                too_late = time.monotonic() + pause + self._lock_wait_s > deadline
+                if not errors.contended(error) or tried >= TRIES or too_late:
                     raise
-                if errors.contended(error):
-                    time.sleep(pause)
+                time.sleep(pause)
             except BaseException:
                 self._roll_back(session)
                 raise
