@@ -120,7 +120,7 @@ class Workers:
                     leases.append(lease)
                     consumer.patient = False
                     consumers.append(consumer)
-                    await consumer.open()
+            await asyncio.gather(*(consumer.open() for consumer in consumers))
             before = own_only_until
             if before is None or all(consumer.caught_up(before.lanes[consumer.name]) for consumer in consumers):
                 await self._until_idle(consumers)

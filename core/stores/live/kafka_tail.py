@@ -95,16 +95,15 @@ class Tail:
     async def open(self) -> None:
         """Come back once it follows. Raises `StoreDown`, `StoreTimeout`."""
         loop = asyncio.get_running_loop()
-        opened: asyncio.Future[Mapping[TopicPartition, int]] = loop.create_future()
+        opened: asyncio.Future[None] = loop.create_future()
         self._thread = threading.Thread(target=self._run, args=(loop, opened), name="twit-kafka-tail", daemon=True)
         self._thread.start()
         try:
             async with asyncio.timeout(self._timeout_ms / 1_000):
-                ends = await opened
+                await opened
         except TimeoutError as error:
             self._stop.set()
             raise StoreTimeout("kafka: the ends of the topics are not known in time") from error
-        self.recent = {place: Recent(end) for place, end in ends.items()}
 
     def close(self) -> None:
         """Let the thread come to its end."""
@@ -135,7 +134,7 @@ class Tail:
             if future in recent.woken:
                 recent.woken.remove(future)
 
-    def _run(self, loop: asyncio.AbstractEventLoop, opened: asyncio.Future[Mapping[TopicPartition, int]]) -> None:
+    def _run(self, loop: asyncio.AbstractEventLoop, opened: asyncio.Future[None]) -> None:
         positions: dict[TopicPartition, int] = {}
         while not self._stop.is_set():
             consumer = None
@@ -144,7 +143,7 @@ class Tail:
                 consumer.assign(self._places)
                 if not positions:
                     positions = consumer.end_offsets(self._places)
-                    _call(loop, _resolve, opened, dict(positions))
+                    _call(loop, self._begin, dict(positions), opened)
                 for place, offset in positions.items():
                     consumer.seek(place, offset)
                 self._follow(loop, consumer, positions)
@@ -173,6 +172,11 @@ class Tail:
             for place, records in found.items():
                 positions[place] = records[-1].offset + 1
 
+    def _begin(self, ends: Mapping[TopicPartition, int], opened: asyncio.Future[None]) -> None:
+        self.recent = {place: Recent(end) for place, end in ends.items()}
+        if not opened.done():
+            opened.set_result(None)
+
     def _take(self, batch: Sequence[Seen]) -> None:
         self._room.release()
         for seen in batch:
@@ -198,11 +202,6 @@ def _call(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *args:
     except RuntimeError:
         return False
     return True
-
-
-def _resolve(future: asyncio.Future[Any], value: object) -> None:
-    if not future.done():
-        future.set_result(value)
 
 
 def _reject(future: asyncio.Future[Any], error: BaseException) -> None:
