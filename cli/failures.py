@@ -27,7 +27,8 @@ def exit_code(error: BaseException, invocation: Invocation) -> int:
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else BUG
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        terminal.failure("interrupted; nothing was written", "INTERRUPTED")
+        told = str(error.__cause__ or "") or str(error)  # click puts its own in place of what was raised
+        terminal.failure(told or "interrupted; nothing was written", "INTERRUPTED")
         return INTERRUPTED
     if isinstance(error, TwitError):
         terminal.failure(str(error), error.code, meaning=_meaning(error), try_=error.try_ or _try(error, invocation))

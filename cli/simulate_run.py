@@ -23,6 +23,7 @@ SWEPT = {
     "value": "value", "holds": "holds", "held": "held", "home p99 ms": "home_read_p99_ms", "worst ms": "worst_ms", "failed": "error_share",
     "binds": "binds", "full": "utilisation", "$ a year": "cost_yr",
 }  # fmt: skip
+KEPT = "interrupted; no run was recorded. What was counted of the day is kept: the same run goes on from there"
 COMPARED = {"field": "field", "before": "before", "now": "now", "ratio": "ratio"}
 
 
@@ -95,8 +96,11 @@ def _play(
 
     asked = load_scenario(scenario, changes)
     beside = {name: varied(scenario, changes, name) for name in asked.variants} if variants else {}
-    with terminal().progress(asked.name, None) as bar:
-        return play(asked, beside, workers=workers or os.cpu_count() or 1, commit=__version__, work=work, core=core, check=check, tell=bar.step)
+    try:
+        with terminal().progress(asked.name, None) as bar:
+            return play(asked, beside, workers=workers or os.cpu_count() or 1, commit=__version__, work=work, core=core, check=check, tell=bar.step)
+    except KeyboardInterrupt as stopped:
+        raise KeyboardInterrupt(KEPT) from stopped
 
 
 def _show(ran: Ran) -> None:
