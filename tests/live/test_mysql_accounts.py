@@ -18,6 +18,7 @@ from twit.core.errors import Conflict, StoreTimeout
 from twit.core.limits import Limits
 from twit.core.model import NewAccount
 from twit.core.stores.live import mysql
+from twit.core.stores.live.mysql import sweeper
 from twit.core.stores.live.mysql.accounts import STALE_MS
 
 pytestmark = pytest.mark.live
@@ -165,6 +166,20 @@ async def test_who_sleeps_until_his_name_is_another_s_writes_nothing(stores, clo
     await sleeper.close()
     assert await everybody(stores) == [(1, "ada")]
     assert await stores.accounts.ids_of(["ada"]) == [ada.user_id]
+
+
+async def test_ids_that_lie_apart_are_all_given_again(stores, clock, monkeypatch) -> None:
+    made = [(await stores.accounts.ids.grant(1, claim, 0))[0] for claim in range(1, 20)]
+    for claim in range(1, 20, 2):
+        await stores.accounts.ids.give_back(claim, [made[claim - 1]], [made[claim - 1]])
+    for claim in range(2, 20, 2):
+        await stores.accounts.ids.done(claim)  # as if these stood
+    apart = await stores.accounts.ids.grant(10, 77, START_MS)
+    assert apart == [*range(1, 19, 2), 19]
+    monkeypatch.setattr(sweeper, "SWEEP_MAX", 3)  # a sweep sees a part of the claim only
+    clock.advance(STALE_MS / 1_000 + 1)
+    assert [(await stores.sweep()).ids_freed for _ in range(5)] == [3, 3, 3, 1, 0]
+    assert sorted(await stores.accounts.ids.grant(10, 78, START_MS)) == apart
 
 
 async def test_of_many_who_want_one_name_one_gets_it_and_ids_stay_dense(stores, clock) -> None:

@@ -97,6 +97,26 @@ async def test_a_process_that_goes_by_an_old_map_is_refused(stores, limits, monk
     await newer.close()
 
 
+async def test_a_new_map_waits_for_writes_under_the_old_one(stores) -> None:
+    loop, begun, go_on = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+
+    def slow(session) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result()
+        session.run("INSERT INTO sequences VALUES (0, 'slow', 1)")
+
+    writing = asyncio.create_task(stores.shards.write(0, slow))
+    await begun.wait()
+    publishing = asyncio.create_task(mysql.publish(CONFIG, even_map(CONFIG.mysql.addresses, stores.shards.map.epoch + 1)))
+    await asyncio.sleep(0.3)
+    assert not publishing.done()
+    go_on.set()
+    await writing
+    await publishing
+    with pytest.raises(StoreDown):
+        await follow(stores, (1, 2))
+
+
 async def test_servers_that_disagree_about_the_map_are_refused(stores, limits) -> None:
     hand = by_hand("b")
     hand.execute("UPDATE shard_map SET epoch = epoch + 1, map = REPLACE(map, '\"epoch\":', '\"epoch\":1')")

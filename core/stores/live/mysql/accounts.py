@@ -20,7 +20,7 @@ from ....errors import Conflict, NotFound, StoreTimeout
 from ....model import Credentials, Event, EventKind, NewAccount, User, UserCounts
 from .directory import EMAIL, NAME, Directory, Key, away_ms, decode, encode, keys_of, taken
 from .errors import code_of
-from .ids import UserIds
+from .ids import UserIds, runs
 from .server import Session
 from .shards import Shards, keyed, shard_of, together
 
@@ -64,7 +64,7 @@ class MysqlAccounts:
         try:
             await self.directory.reserve(keys, claim, at_ms)
         except Conflict:
-            await self.ids.give_back(claim, ids)
+            await self.ids.give_back(claim, ids, [first for first, _ in runs(ids)])
             raise
         if time.monotonic() > until:
             what = "the names were not reserved in time"

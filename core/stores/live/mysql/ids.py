@@ -21,6 +21,7 @@ _USE = "DELETE FROM free_ids WHERE (shard, user_id) IN %s"
 _PUT_FREE = "INSERT INTO free_ids (shard, user_id) VALUES (%s, %s) ON DUPLICATE KEY UPDATE user_id = free_ids.user_id"
 _GRANT = "INSERT INTO id_grants (shard, claim, first, many, at_ms) VALUES (%s, %s, %s, %s, %s)"
 _END = "DELETE FROM id_grants WHERE shard = %s AND claim = %s"
+_END_RUNS = "DELETE FROM id_grants WHERE (shard, claim, first) IN %s"
 
 
 class UserIds:
@@ -49,11 +50,12 @@ class UserIds:
         """The accounts of this claim stand."""
         await self._shards.write(OPS, lambda session: session.run(_END, (OPS, claim)))
 
-    async def give_back(self, claim: int, ids: Sequence[int]) -> None:
-        """These ids of the claim will never be used under it; `ids` in rising order. Once: the grant ends with it."""
+    async def give_back(self, claim: int, ids: Sequence[int], firsts: Sequence[int]) -> None:
+        """These ids of the claim will never be used under it: `ids` in rising order, all of the runs that begin with `firsts`,
+        but for those whose accounts stand. Once: these runs end with it."""
         def work(session: Session) -> None:
             last = _locked(session)
-            if not session.run(_END, (OPS, claim)) or not ids:
+            if not session.each(_END_RUNS, [(OPS, claim, first) for first in firsts]) or not ids:
                 return
             if ids[-1] == last and ids[0] == last - len(ids) + 1:
                 session.run(_SET, (ids[0] - 1, OPS, _COUNTER))

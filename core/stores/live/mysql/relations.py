@@ -139,7 +139,8 @@ class MysqlRelations:
             return closed
 
         pairs = list(zip(request_ids, events, strict=True))
-        return await self._shards.write_each(pairs, lambda pair: pair[0] % SHARDS, work)
+        turn = {event.key for of_request in events for event in of_request}
+        return await self._shards.write_each(pairs, lambda pair: pair[0] % SHARDS, work, turn=turn)
 
     async def request_between(self, requester: int, target: int) -> FollowRequest | None:
         return await self._request(shard_of(target), "target = %s AND requester = %s", target, requester)

@@ -72,11 +72,12 @@ class Sweeper:
         rows = await self._shards.read(OPS, lambda session: session.rows(_GRANTS, (OPS, before_ms, SWEEP_MAX)))
         freed = 0
         for claim, of_claim in groupby(rows, key=lambda row: row[0]):
-            ids = [user_id for _, first, many in of_claim for user_id in range(first, first + many)]
+            runs = [(first, many) for _, first, many in of_claim]
+            ids = [user_id for first, many in runs for user_id in range(first, first + many)]
             await self._void(sorted({(shard_of(user_id), claim) for user_id in ids}))
             users = await self._accounts.get(ids)
             unused = [user_id for user_id, user in zip(ids, users, strict=True) if user is None]
-            await self._accounts.ids.give_back(claim, unused)
+            await self._accounts.ids.give_back(claim, unused, [first for first, _ in runs])
             freed += len(unused)
         return freed
 
