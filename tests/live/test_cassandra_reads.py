@@ -318,5 +318,6 @@ async def test_a_server_that_hangs_or_goes_away_and_comes_back(store, log):
                 await asyncio.sleep(0.1)
             assert (await opened.tweets.get([own]))[0] is not None
     finally:
+        store.session.written |= opened.session.written  # emptied with what it wrote itself
         await opened.close()
         await door.shut()
