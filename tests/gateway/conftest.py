@@ -28,8 +28,10 @@ class Person(msgspec.Struct, frozen=True):
 class Api:
     """A client of one gateway. `who` is a `Person`, or nobody."""
 
-    def __init__(self, twit, clock, *, front=True, rate_limits=False):
+    def __init__(self, twit, clock, *, front=True, rate_limits=False, among=None):
         self.twit, self.clock = twit, clock
+        self._among = [] if among is None else among  # gateways of one world
+        self._among.append(self)
         self.site = site_of(twit, clock=clock, rate_limits=rate_limits)
         self.app = app_of(self.site, builders.CountedEntropy(), front=front)
         self._client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://twit.test")
@@ -47,7 +49,10 @@ class Api:
     async def ask(self, method, path, who=None, *, headers=None, **rest):
         if not path.startswith(("/api", "/healthz", "/readyz", "/metrics", "/openapi", "/docs")):
             path = "/api/v1" + path
-        return await self._client.request(method, path, headers={**(who.auth if who else {}), **(headers or {})}, **rest)
+        answer = await self._client.request(method, path, headers={**(who.auth if who else {}), **(headers or {})}, **rest)
+        for api in (self, *self._among) if method != "GET" and len(self._among) > 1 else ():
+            await api.twit.stores.log.caught_up()  # where it takes its time until one hears of what another did
+        return answer
 
     async def get(self, path, who=None, **rest):
         return await self.ask("GET", path, who, **rest)
@@ -88,8 +93,10 @@ def front(request):
 def open_api(open_twit, clock, front):
     """`await open_api(rate_limits=True, rate_reads_burst=3)`: an API with these limits."""
 
+    opened = []
+
     async def opening(*, rate_limits=False, **limits):
-        return Api(await open_twit(**limits), clock, front=front, rate_limits=rate_limits)
+        return Api(await open_twit(**limits), clock, front=front, rate_limits=rate_limits, among=opened)
 
     return opening
 

@@ -26,7 +26,7 @@ async def test_lists_of_people_are_pages_newest_first_with_counts(api):
     ann, bob, cat, dan = await api.join_all("ann bob cat dan")
     for who in (bob, cat, dan):
         await api.post(f"/users/{ann.id}/follow", who)
-    await api.settle()
+        await api.settle()  # a list is in the order in which follows were carried to it
     assert await names(api, f"/users/{ann.id}/followers") == ["dan", "cat", "bob"]
     assert await names(api, f"/users/{bob.id}/following") == ["ann"]
     first = (await api.get(f"/users/{ann.id}/followers", params={"limit": 2})).json()
