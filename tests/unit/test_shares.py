@@ -72,6 +72,25 @@ async def test_more_processes_than_lanes_leave_the_last_in_reserve(share):
     await asyncio.gather(*tasks[1:])
 
 
+async def test_whoever_lost_a_lease_stops_and_takes_it_again(twit, monkeypatch):
+    taken, acquire = [], twit.stores.leases.acquire
+
+    async def noted(name, holder):
+        lease = await acquire(name, holder)
+        taken.append(lease)
+        return lease
+
+    monkeypatch.setattr(twit.stores.leases, "acquire", noted)
+    stop = asyncio.Event()
+    running = asyncio.ensure_future(twit.workers.run(("fanout",), stop))
+    await until(lambda: twit.workers.states()["fanout"] == "ok")
+    await make_users(twit, "ada bob")
+    taken[0].lost = True
+    await until(lambda: len(taken) == 2 and twit.workers.states()["fanout"] == "ok")
+    stop.set()
+    await running
+
+
 async def test_a_tweet_whose_deletion_was_heard_of_first_is_not_delivered(twit, clock):
     ada, bob = await make_users(twit, "ada bob")
     await make_friends(twit, (ada, bob))
