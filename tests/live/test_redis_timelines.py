@@ -58,6 +58,7 @@ class Beside:
         self.now, self.newest = NOW, 1 << 60
         self.people = np.array([1, 2, 3, SLOTS + 1, 40_000])
         self.marks = {}
+        self.replaced = set()  # the ring may say less of how far down these are complete
 
     async def of_both(self, verb, *args):
         return [await getattr(one, verb)(*args) for one in self.both]
@@ -113,6 +114,7 @@ class Beside:
             for one, mark in zip(self.both, marks, strict=True)
         ]
         assert found == expected
+        self.replaced.add(reader)
 
     async def lapse_or_touch(self):
         self.now += WEEK // 3
@@ -128,6 +130,7 @@ class Beside:
         for reader in self.people.tolist():
             whole, expected = await self.of_both("read", reader, 0, 60, self.now)
             self.same(whole, expected)
+            assert whole.complete_back_to == expected.complete_back_to or reader in self.replaced
             raw = (await self.both[0].raw(reader))[:, 0]
             assert len(set(raw.tolist())) == len(raw) <= 60 + 2 * 2
             for limit in (1, 7, 59):
@@ -196,6 +199,41 @@ async def test_a_late_entry_is_found_however_far_back_it_lies(timelines):
     assert await put(timelines, 1, held[-1] - 1) == ["OLDER_THAN_TAIL"]
     assert await put(timelines, 1, held[30] - 1) == ["STORED"]
     assert await put(timelines, 1, held[30] - 1) == ["DUPLICATE"]
+
+
+async def test_the_newest_are_read_right_after_some_of_them_were_removed(timelines):
+    await timelines.open_empty(readers(1), NOW)
+    for one in (*range(10, 510, 10), 15, 510, 520, 530):
+        await put(timelines, 1, one)
+    await timelines.remove([520, 530], readers(1))
+    assert (await timelines.read(1, 0, 2, NOW)).entries[:, 0].tolist() == [510, 500]
+
+
+async def test_replace_by_the_moment_of_a_read_loses_nothing_that_came_since(timelines):
+    await timelines.open_empty(readers(1, 2), NOW)
+    for reader, late in ((1, [305]), (2, [])):
+        for one in range(100, 700, 10):
+            await put(timelines, reader, one)
+        row = await timelines.read(reader, 0, 10, NOW)
+        since = [*late, *range(1_000, 1_100)]
+        for one in since:
+            await put(timelines, reader, one)
+        if await timelines.replace(reader, entries(690, 680), 0, row.mark, NOW):
+            row = await timelines.read(reader, 0, 60, NOW)
+            assert {one for one in since if one >= row.complete_back_to} <= set(row.entries[:, 0].tolist())
+            assert row.complete_back_to > 1_000
+
+
+async def test_a_late_arrival_since_the_moment_of_a_read_is_kept_or_the_row_is_left(timelines):
+    await timelines.open_empty(readers(1), NOW)
+    for one in (*range(100, 700, 10), 135, 705, 710, 715):
+        await put(timelines, 1, one)
+    row = await timelines.read(1, 0, 10, NOW)
+    for one in (697, *range(720, 760, 5)):  # so many that the row is sorted and cut, which forgets the order of arrival
+        await put(timelines, 1, one)
+    done = await timelines.replace(1, entries(715, 710), 0, row.mark, NOW)
+    found = await timelines.read(1, 0, 60, NOW)
+    assert not done or found.complete_back_to > 697 or 697 in found.entries[:, 0]
 
 
 async def test_a_batch_costs_a_call_a_node_and_some_hundred_readers(timelines):
