@@ -9,9 +9,12 @@ from parts import ListedLog, config
 from parts_mysql import no_tweets, open_empty
 
 from twit.core.clock import ManualClock
+from twit.core.errors import StoreDown
 from twit.core.limits import Limits
 from twit.core.stores.live import mysql
+from twit.core.stores.live.mysql import leases, nodes
 from twit.core.stores.live.mysql.leases import IDLE_S, LOST_AFTER_S
+from twit.core.stores.live.mysql.nodes import Rest
 
 pytestmark = pytest.mark.live
 
@@ -49,11 +52,11 @@ async def test_a_lease_holds_until_its_connection_breaks_and_then_says_so(stores
     assert taken.fence > fanout.fence
     await asyncio.sleep(1.2)
     assert fanout.lost
-    assert of_node.lost
+    assert not of_node.lost  # taken back
     fanout.release()
     assert await other.leases.holder("fanout") == "other"
     assert await stores.leases.acquire("fanout", "me") is None
-    assert (await stores.leases.node("me"))[0] == node
+    assert (await other.leases.node("other"))[0] != node
 
 
 async def test_a_lease_is_taken_again_after_a_break_without_a_word(stores) -> None:
@@ -100,3 +103,42 @@ async def test_names_differ_by_case_and_length(stores) -> None:
 async def test_many_nodes_are_found_quickly(stores, other) -> None:
     held = [await (stores, other)[number % 2].leases.node("me") for number in range(70)]
     assert [node for node, _ in held] == [*range(70)]
+
+
+async def test_a_node_is_taken_back_after_a_break_and_given_to_nobody_meanwhile(stores, other) -> None:
+    node, lease = await stores.leases.node("me")
+    await break_connection(stores)
+    others = {(await other.leases.node("other"))[0] for _ in range(3)}
+    assert node not in others
+    await asyncio.sleep(1.5)
+    assert not lease.lost
+    assert await other.leases.acquire(f"node-{node}", "other") is None
+    stores.leases._seen_at -= LOST_AFTER_S + 0.1  # slept, with the connection alive
+    assert lease.lost
+    await asyncio.sleep(1.2)
+    assert not lease.lost
+    lease.release()
+    await asyncio.sleep(0.1)
+    assert (await other.leases.node("other"))[0] == node  # and not counted twice
+
+
+async def test_a_node_of_the_dead_rests_for_a_round_and_is_then_given_again(stores, other) -> None:
+    (node, _), dead = await stores.leases.node("me"), stores.leases
+    dead._watching.cancel()
+    await break_connection(stores)
+    rest = Rest(other.shards.server(0))
+    assert [await rest.round() for _ in range(3)] == [0, 1, 0]
+    assert (await other.leases.node("other"))[0] == node
+
+
+async def test_a_resting_node_is_better_than_none(stores, other, monkeypatch) -> None:
+    monkeypatch.setattr(nodes, "LEASED_NODES", 1)
+    monkeypatch.setattr(leases, "LOST_AFTER_S", 0.5)
+    node, _ = await stores.leases.node("me")
+    stores.leases._watching.cancel()
+    await break_connection(stores)
+    began = asyncio.get_running_loop().time()
+    assert (await other.leases.node("other"))[0] == node
+    assert asyncio.get_running_loop().time() - began >= 0.5
+    with pytest.raises(StoreDown, match="node ids"):
+        await other.leases.node("third")

@@ -10,7 +10,6 @@ import asyncio
 import secrets
 from contextlib import suppress
 
-from .... import ports
 from ....clock import Clock
 from ....errors import StoreError, TwitError
 from ....limits import Limits
@@ -19,8 +18,9 @@ from ..outbox import Outbox
 from .accounts import MysqlAccounts, TweetsOf
 from .graph import MysqlGraph
 from .journal import Journal, MysqlOutbox
-from .leases import MysqlLeases
+from .leases import MysqlLease, MysqlLeases
 from .modes import MysqlFanoutModes
+from .nodes import Rest
 from .relations import MysqlRelations
 from .schema import init, load_map, publish, servers_of
 from .server import Server
@@ -49,6 +49,7 @@ class MysqlStores:
         self.leases = MysqlLeases(shards.server(OPS), limits.store_timeout_ms)
         self.outbox = MysqlOutbox(shards)
         self._sweeper = Sweeper(shards, clock, self.accounts, self.relations)
+        self._rest = Rest(shards.server(OPS))
         self._sweeping: asyncio.Task[None] | None = None
 
     async def check(self) -> dict[str, str]:
@@ -74,7 +75,7 @@ class MysqlStores:
         await together(server.close() for server in self.shards.servers)
 
     async def _sweep_on(self) -> None:
-        lease: ports.Lease | None = None
+        lease: MysqlLease | None = None
         while True:
             await asyncio.sleep(SWEEP_S)
             with suppress(StoreError):  # the next one may do; `check` says what is wrong
@@ -82,6 +83,7 @@ class MysqlStores:
                     lease = await self.leases.acquire(SWEEP_LEASE, "sweeper")
                 if lease is not None:
                     await self._sweeper.sweep()
+                    await self._rest.round()
 
 
 async def open_mysql(config: LiveConfig, limits: Limits, clock: Clock, outbox: Outbox, tweets_of: TweetsOf) -> MysqlStores:

@@ -8,12 +8,10 @@ holds a lease and how often it was taken (the fence). Locks are no rows: after a
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import re
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 import pymysql
@@ -21,7 +19,7 @@ import pymysql
 from ....errors import Invalid, StoreDown, StoreError
 from ....ids import LEASED_NODES
 from ..bridge import Bridge
-from . import errors
+from . import errors, nodes
 from .server import Server, Session
 from .shards import OPS
 
@@ -30,10 +28,10 @@ IDLE_S = 10  # the server closes the connection when nothing came for so long
 LOST_AFTER_S = 8.0
 READ_TIMEOUT_S = 2.0
 HOLDER_CHARS_MAX = 1_000
-NODES_AT_ONCE = 64  # asked for in one statement
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:-]{0,199}")
 _LOCK = "SELECT GET_LOCK(%s, 0)"
+_OURS = "SELECT IS_USED_LOCK(%s) = CONNECTION_ID()"
 _UNLOCK = "DO RELEASE_LOCK(%s)"
 _TAKE = """INSERT INTO leases (shard, name, fence, holder) VALUES (%s, %s, LAST_INSERT_ID(1), %s)
 ON DUPLICATE KEY UPDATE fence = LAST_INSERT_ID(fence + 1), holder = VALUES(holder)"""
@@ -47,18 +45,22 @@ class MysqlLease:
     def __init__(self, leases: MysqlLeases, name: str, fence: int) -> None:
         self.fence = fence
         self._leases = leases
+        self.holder = ""  # of a node's: with it the lease is taken back after a break
         self._name = name
         self._lost = False
         self._released = False
 
     @property
     def lost(self) -> bool:
-        """True for ever once its connection broke, or could not be seen to be alive, before it was released."""
+        """True once its connection broke, or could not be seen to be alive, before it was released; for ever, but for a node."""
         self._lost = self._lost or (not self._released and self._leases.unseen_s() > LOST_AFTER_S)
         return self._lost
 
     def end(self) -> None:
         self._lost = True
+
+    def regain(self, fence: int) -> None:
+        self.fence, self._lost = fence, self._released
 
     def release(self) -> None:
         if not self._released:
@@ -106,21 +108,24 @@ class MysqlLeases:
 
     async def holder(self, name: str) -> str:
         await self._left()
-        parameters = (lock_name(self._server, name), OPS, name.encode())
+        parameters = (self._server.lock_name(name), OPS, name.encode())
         used, holder = await self._server.read(lambda session: session.row(_HOLDER, parameters))
         return (holder or b"").decode() if used else ""
 
     async def node(self, holder: str) -> tuple[int, MysqlLease]:
+        """Unlike other leases a node's is taken back after a break, if nobody else has it by then: `lost` is false again."""
         await self._left()
-        for first in range(0, LEASED_NODES, NODES_AT_ONCE):
-            nodes = range(first, min(first + NODES_AT_ONCE, LEASED_NODES))
-            sql = "SELECT " + ", ".join(["IS_USED_LOCK(%s)"] * len(nodes))
-            names = [lock_name(self._server, f"node-{node}") for node in nodes]
-            used = await self._server.read(partial(Session.row, sql=sql, parameters=names))
-            for node, by in zip(nodes, used, strict=True):
-                lease = None if by else await self.acquire(f"node-{node}", holder)
+        clean, resting = await self._server.read(lambda session: nodes.free(session, self._server))
+        while clean or resting:
+            rested = bool(clean)
+            for node in clean or resting:
+                lease = await self.acquire(nodes.name_of(node), holder)
                 if lease is not None:
+                    lease.holder = holder
+                    if not rested:
+                        await asyncio.sleep(LOST_AFTER_S)  # by then its former holder knows
                     return node, lease
+            clean, resting = await self._server.read(lambda session: nodes.free(session, self._server))
         what = f"all {LEASED_NODES} node ids of tweet ids are taken"
         raise StoreDown(what, meaning="each running process needs one", try_="stop processes that are not needed")
 
@@ -163,6 +168,12 @@ class MysqlLeases:
             del self._held[name]
             await self._unlock(name, lost.fence)
 
+    async def _take_back(self, name: str, lost: MysqlLease) -> None:
+        with suppress(StoreError):
+            fence = await self._bridge.run(self._lock_again_now, name, lost.holder, lost.fence)
+            if fence and self._held.get(name) is lost:
+                lost.regain(fence)
+
     async def _unlock(self, name: str, fence: int) -> None:
         with suppress(StoreError):  # then the connection is lost, and the lock with it
             await self._bridge.run(self._unlock_now, name, fence)
@@ -174,7 +185,7 @@ class MysqlLeases:
                 await self._bridge.run(self._see_now)
             for name, lease in list(self._held.items()):
                 if lease.lost:
-                    await self._give_up(name, lease)
+                    await (self._take_back(name, lease) if lease.holder else self._give_up(name, lease))
 
     def _lock_now(self, name: str, holder: str) -> int:
         """The fence; 0 where another has it."""
@@ -183,7 +194,7 @@ class MysqlLeases:
             try:
                 session = self._connected()
                 self._server.refuse_other_epoch(session)
-                if session.row(_LOCK, (lock_name(self._server, name),)) != (1,):
+                if session.row(_LOCK, (self._server.lock_name(name),)) != (1,):
                     return 0
                 session.run(_TAKE, (OPS, name.encode(), holder.encode()))
             except pymysql.MySQLError as error:
@@ -193,13 +204,19 @@ class MysqlLeases:
             else:
                 return session.inserted()
 
+    def _lock_again_now(self, name: str, holder: str, fence: int) -> int:
+        """As `_lock_now`; the same fence where this connection has it still."""
+        if self._session is not None and self._session.row(_OURS, (self._server.lock_name(name),)) == (1,):
+            return fence
+        return self._lock_now(name, holder)
+
     def _unlock_now(self, name: str, fence: int) -> None:
         session = self._session
         if session is None:
             return
         try:
             session.run(_CLEAR, (OPS, name.encode(), fence))
-            session.run(_UNLOCK, (lock_name(self._server, name),))
+            session.run(_UNLOCK, (self._server.lock_name(name),))
         except pymysql.MySQLError:
             self._part()
             raise
@@ -229,8 +246,3 @@ class MysqlLeases:
         session, self._session = self._session, None
         if session is not None:
             session.close()
-
-
-def lock_name(server: Server, name: str) -> str:
-    """Names of locks are the whole server's, without case and at most 64 characters: a hash serves for all."""
-    return "twit:" + hashlib.sha256(f"{server.database}/{name}".encode()).hexdigest()[:48]

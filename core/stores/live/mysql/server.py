@@ -7,6 +7,7 @@ shard map. It knows no tables but that one.
 
 from __future__ import annotations
 
+import hashlib
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -160,6 +161,10 @@ class Server:
         if "MariaDB" in connection.get_server_info():  # which reads the whole table for a long IN unless told not to
             cursor.execute("SET SESSION in_predicate_conversion_threshold = 0")
         return connection
+
+    def lock_name(self, name: str) -> str:
+        """For `GET_LOCK`: such names are the whole server's, without case and at most 64 characters, so a hash serves for all."""
+        return "twit:" + hashlib.sha256(f"{self.database}/{name}".encode()).hexdigest()[:48]
 
     async def close(self) -> None:
         """Finish what runs, then let go of all connections."""
