@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri  # type: ignore[import-untyped]
 
 from ...core.errors import Invalid
 from .celebrities import HeadPlan
@@ -63,6 +62,8 @@ def lognormal(count: int, sigma: float, mean: float, least: int, most: int) -> C
 
 def quantiles_of(count: int, sigma: float) -> NDArray[np.float64]:
     """Quantiles of a lognormal of median 1, largest first."""
+    from scipy.special import ndtri  # type: ignore[import-untyped]  # noqa: PLC0415 - a graph that is kept needs none of it
+
     return np.asarray(np.exp(sigma * ndtri(1 - (np.arange(count) + 0.5) / count)), np.float64)
 
 
@@ -77,6 +78,8 @@ def scale_of(shape: NDArray[np.float64], mean: float, least: int, most: int) -> 
 
 def intended(sigma: float, mean: float, least: int, most: int) -> NDArray[np.float64]:
     """The cumulative distribution, by degree 0..most, of the rounded and capped lognormal with this mean."""
+    from scipy.special import ndtr  # noqa: PLC0415 - likewise
+
     scale = scale_of(quantiles_of(200_000, sigma), mean, least, most)
     degrees = np.arange(most + 1)
     cumulative = np.asarray(ndtr(np.log((degrees + 0.5) / scale) / sigma), np.float64)
