@@ -1,18 +1,20 @@
-"""A Redis Cluster of one test's own: three primaries and three replicas on 7201 to 7206, in a folder that goes with the test.
+"""A Redis Cluster of one test's own: three primaries and three replicas on free ports from 7201 on, in a folder that goes with the test.
 
-For what must never be done to servers that others use: killing, stopping, moving slots.
+For what must never be done to servers that others use: killing, stopping, moving slots. Its servers end with the test's process,
+however that ends.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import time
 
 import redis
 
-BASE, NODES = 7200, 6
+BASES, NODES, BUS = range(7200, 7900, 10), 6, 10_000
 CONF = """
 bind 127.0.0.1
 port {port}
@@ -41,14 +43,16 @@ class OwnCluster:
     def __init__(self, folder):
         self.folder = folder
         self.processes = {}
+        base = next(base for base in BASES if all(free(base + at) and free(base + at + BUS) for at in range(1, NODES + 1)))
+        self.ports = [base + at for at in range(1, NODES + 1)]
 
     @property
     def addresses(self):
-        return tuple(f"127.0.0.1:{BASE + at}" for at in range(1, NODES + 1))
+        return tuple(f"127.0.0.1:{port}" for port in self.ports)
 
     def start(self):
-        for at in range(1, NODES + 1):
-            self.start_node(BASE + at)
+        for port in self.ports:
+            self.start_node(port)
         for port in self.processes:
             until(lambda port=port: answers(port), 10)
         subprocess.run(
@@ -61,7 +65,7 @@ class OwnCluster:
         where = self.folder / str(port)
         where.mkdir(exist_ok=True)
         (where / "redis.conf").write_text(CONF.format(port=port, dir=where))
-        self.processes[port] = subprocess.Popen(["redis-server", str(where / "redis.conf")])
+        self.processes[port] = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "redis-server", str(where / "redis.conf")])
 
     def ready(self):
         for port in self.processes:
@@ -70,7 +74,8 @@ class OwnCluster:
                 return False
             if info["role"] == "slave" and info["master_link_status"] != "up":
                 return False
-            if len(client(port).cluster("slots")) < 3:
+            known = client(port).cluster("nodes").values()
+            if sum("slave" in node["flags"] and node["master_id"] != "-" for node in known) != NODES // 2:
                 return False
         return sum(client(port).info("replication")["connected_slaves"] for port in self.processes) == NODES // 2
 
@@ -96,6 +101,11 @@ class OwnCluster:
                 process.kill()
         for process in self.processes.values():
             process.wait()
+
+
+def free(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def client(port):
