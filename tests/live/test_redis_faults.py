@@ -6,6 +6,7 @@ import asyncio
 import signal
 import time
 
+import msgspec
 import numpy as np
 import pytest
 from redis_own import OwnCluster, client
@@ -214,3 +215,25 @@ async def test_functions_that_are_missing_are_loaded_again_and_a_newer_library_i
     client(port_of(timelines, 1)).execute_command("FUNCTION LOAD", newer)
     with pytest.raises(StoreCorrupt, match="newer twit|knows"):
         await init(config)
+
+
+RIGHTS = "~own:* resetchannels +@read +@write +@scripting +@connection +cluster|slots +info"
+
+
+async def test_a_user_with_few_rights_serves_and_a_wrong_password_is_told(cluster, config, limits):
+    for port in cluster.processes:
+        client(port).execute_command("ACL", "SETUSER", "twit", "on", ">right", *RIGHTS.split())
+    ours = msgspec.structs.replace(config.redis, user="twit", password="right")
+    config = msgspec.structs.replace(config, redis=ours)
+    await init(config)
+    timelines = await open_timelines(config, limits)
+    await timelines.open_empty(MANY, NOW)
+    assert not (await timelines.push(entry(5), MANY, NOW)).any()
+    [mark] = await timelines.begin([1], NOW)
+    assert await timelines.replace(1, entry(7), 0, mark, NOW)
+    assert await timelines.remove([5, 7], MANY) == len(MANY)
+    assert len(await timelines.residents(0, 10, NOW)) == 10
+    await timelines.close()
+    wrong = msgspec.structs.replace(config, redis=msgspec.structs.replace(ours, password="wrong"))
+    with pytest.raises(StoreDown, match="WRONGPASS|invalid username"):
+        await open_timelines(wrong, limits)
