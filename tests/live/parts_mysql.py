@@ -1,4 +1,5 @@
-"""MySQL's ports among embedded ones. Numbers of tweets, which another live store counts, come from embedded tweets beside them."""
+"""MySQL's ports among embedded ones. Numbers of tweets, which another live store counts, come from embedded tweets beside
+them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What calls cost: rows read, statements sent. Nothing on the way of a request may read a table whole, however it is asked."""
+"""What calls cost: rows read, statements sent. Nothing on the way of a request may read a table whole, however it is
+asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Two servers of the test's own, one of which is killed, stopped, or written full: what goes on, what is said, what comes back."""
+"""Two servers of the test's own, one of which is killed, stopped, or written full: what goes on, what is said, what comes
+back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Follows and blocks over several servers: two processes at once, crashes between two shards, and events in the order of the truth."""
+"""Follows and blocks over several servers: two processes at once, crashes between two shards, and events in the order of the
+truth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Several servers as one store: the shard map and its epoch, the schema's version, connections that break, rows that are locked."""
+"""Several servers as one store: the shard map and its epoch, the schema's version, connections that break, rows that are
+locked."""
 
 from __future__ import annotations
 
@@ -121,7 +122,7 @@ async def test_servers_that_disagree_about_the_map_are_refused(stores, limits) -
     hand = by_hand("b")
     hand.execute("UPDATE shard_map SET epoch = epoch + 1, map = REPLACE(map, '\"epoch\":', '\"epoch\":1')")
     try:
-        with pytest.raises(StoreDown, match="a move of shards|is of epoch"):
+        with pytest.raises(StoreDown, match="is of epoch"):
             await opened_again(limits)
     finally:
         hand.execute("UPDATE shard_map b, mysql_servers_a.shard_map a SET b.map = a.map, b.epoch = a.epoch")

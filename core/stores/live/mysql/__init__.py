@@ -1,5 +1,5 @@
-"""What MySQL or MariaDB holds, in 256 logical shards over any number of servers: accounts and their directories, the graph of
-follows, blocks and mutes, log-ins, modes, the places and work of consumers, leases.
+"""What MySQL or MariaDB holds, in 256 logical shards over any number of servers: accounts and their directories, the graph
+of follows, blocks and mutes, log-ins, modes, the places and work of consumers, leases.
 
 `init` makes the schema, `open_mysql` opens it. It holds no tweets, likes or timelines, and no rules.
 """
@@ -87,8 +87,8 @@ class MysqlStores:
 
 
 async def open_mysql(config: LiveConfig, limits: Limits, clock: Clock, outbox: Outbox, tweets_of: TweetsOf) -> MysqlStores:
-    """Open what `init` has made, and attach its outbox. Raises `StoreDown`, with what to run, where schema or shard map do not fit,
-    and `StoreCorrupt` where a newer build made them."""
+    """Open what `init` has made, and attach its outbox. Raises `StoreDown`, with what to run, where schema or shard map do
+    not fit, and `StoreCorrupt` where a newer build made them."""
     servers = servers_of(config, limits.store_timeout_ms)
     try:
         shard_map = await load_map(servers)

@@ -1,7 +1,7 @@
 """Accounts: each in its shard, found by name or e-mail through the directory, with its counts of followers beside it.
 
-Creating one is four steps over as many servers: an id, reservations of name and e-mail, the row, the confirmation. Cut short after
-any of them it is finished or undone by the sweeper. It judges no names and hashes no passwords.
+Creating one is four steps over as many servers: an id, reservations of name and e-mail, the row, the confirmation. Cut short
+after any of them it is finished or undone by the sweeper. It judges no names and hashes no passwords.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ _PROFILES = "SELECT user_id, profile FROM users WHERE (shard, user_id) IN %s"
 _ONE = "SELECT password_hash, profile FROM users WHERE shard = %s AND user_id = %s"
 _INSERT = "INSERT INTO users (shard, user_id, password_hash, profile, deactivated_ms) VALUES (%s, %s, %s, %s, %s)"
 _UPDATE = "UPDATE users SET password_hash = %s, profile = %s, deactivated_ms = %s WHERE shard = %s AND user_id = %s"
-_INSERT_COUNTS = "INSERT INTO user_counts (shard, user_id) VALUES (%s, %s) ON DUPLICATE KEY UPDATE user_id = user_counts.user_id"
+_INSERT_COUNTS = """INSERT INTO user_counts (shard, user_id) VALUES (%s, %s)
+ON DUPLICATE KEY UPDATE user_id = user_counts.user_id"""
 _COUNTS = "SELECT user_id, followers, following FROM user_counts WHERE (shard, user_id) IN %s"
 _CLAIM = "INSERT INTO claims (shard, claim, done, at_ms) VALUES (%s, %s, 1, %s)"
 _UNCLAIM = "DELETE FROM claims WHERE (shard, claim) IN %s"
@@ -57,7 +58,10 @@ class MysqlAccounts:
         claim, at_ms, until = new_claim(), self._clock.now_ms(), time.monotonic() + STALE_MS / 2_000
         ids = await self.ids.grant(len(accounts), claim, at_ms)
         users = [
-            User(user_id=user_id, username=new.username, display_name=new.display_name, email=new.email, created_ms=new.created_ms)
+            User(
+                user_id=user_id, username=new.username, display_name=new.display_name, email=new.email,
+                created_ms=new.created_ms,
+            )
             for user_id, new in zip(ids, accounts, strict=True)
         ]
         keys = [key for user in users for key in keys_of(user)]

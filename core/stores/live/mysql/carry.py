@@ -1,7 +1,7 @@
 """Carrying edges to follower lists: each list is made to say what `following` says, as often as one asks.
 
-The followee's row is locked before the truth is asked for, which may lie on another server: of two carries of one list the later one has
-the later truth. So a list is right after its last carry, whoever carried and in whatever order.
+The followee's row is locked before the truth is asked for, which may lie on another server: of two carries of one list the
+later one has the later truth. So a list is right after its last carry, whoever carried and in whatever order.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The row of counts of each account: followers, following, and the counters that give slots and sequences.
 
-Whoever changes a list of an account locks its row first, always in order of (shard, id), so that two writers of one list come
-one after the other and never stand crosswise.
+Whoever changes a list of an account locks its row first, always in order of (shard, id), so that two writers of one list
+come one after the other and never stand crosswise.
 """
 
 from __future__ import annotations

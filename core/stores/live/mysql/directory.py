@@ -1,8 +1,9 @@
-"""Names and e-mail addresses, each of which is one account's at most: reserved first, confirmed when the account's row stands.
+"""Names and e-mail addresses, each of which is one account's at most: reserved first, confirmed when the account's row
+stands.
 
 A reservation carries its call's claim. Who decides what became of a claim is the row of `claims` in the account's shard: the
-call writes it with the account, the sweeper writes it as void, and whoever is first has decided. So a call that slept through its
-time cannot take a name that was freed meanwhile. It judges no names.
+call writes it with the account, the sweeper writes it as void, and whoever is first has decided. So a call that slept
+through its time cannot take a name that was freed meanwhile. It judges no names.
 """
 
 from __future__ import annotations

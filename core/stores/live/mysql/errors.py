@@ -52,7 +52,7 @@ def translated(name: str, error: BaseException) -> StoreError | None:
     """Ours for a driver's error; `None` for what can only be our mistake."""
     if isinstance(error, msgspec.DecodeError):
         what = f"{name}: a row cannot be read: {error}"
-        return StoreCorrupt(what, meaning="it is damaged, or a newer build wrote it", try_="run that build, or restore a backup")
+        return StoreCorrupt(what, meaning="damaged, or written by a newer build", try_="run that build, or restore a backup")
     if isinstance(error, RuntimeError) and "shutdown" in str(error):  # of the threads: it was closed
         return StoreDown(f"{name}: closed")
     if not isinstance(error, pymysql.MySQLError):
@@ -67,7 +67,7 @@ def _of_driver(name: str, error: pymysql.MySQLError) -> StoreError | None:
     if gone(error) or code in BUSY:
         return StoreDown(what, meaning="the server is not there, or takes no more connections", try_=CHECK)
     if code in FULL or (code == ER.GET_ERRNO and NO_SPACE in str(error)):
-        return StoreFull(what, meaning="the disk is full or the server read-only: nothing was written", try_="make room, then repeat")
+        return StoreFull(what, meaning="no space, or a read-only server: nothing was written", try_="make room, then repeat")
     if code in DENIED:
         return StoreDown(what, meaning="the user is not let in, or may not do that", try_=CHECK)
     if code in UNMADE:

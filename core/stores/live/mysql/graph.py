@@ -1,4 +1,5 @@
-"""Who follows whom: `following` in the follower's shard is the truth, `followers` in the followee's is carried there (`carry.py`).
+"""Who follows whom: `following` in the follower's shard is the truth, `followers` in the followee's is carried there
+(`carry.py`).
 
 Edges, counts and events are one transaction a server. Sequences rise within a follower, slots within a followee. It makes no
 decisions about private accounts, blocks or modes.
@@ -35,10 +36,10 @@ _REMOVE = "DELETE FROM following WHERE (shard, follower, sequence) IN %s"
 _WHOLE = """SELECT follower, GROUP_CONCAT(followee ORDER BY sequence), MAX(flags) FROM following
 WHERE (shard, follower) IN %s GROUP BY follower"""
 _FLAGGED = "SELECT follower, sequence, followee, flags FROM following WHERE flags > 0 AND (shard, follower) IN %s"
-_FOLLOWING_PAGE = """SELECT followee, sequence FROM following FORCE INDEX (PRIMARY) WHERE shard = %s AND follower = %s AND sequence < %s
-ORDER BY sequence DESC LIMIT %s"""
-_FOLLOWERS_PAGE = """SELECT follower, slot FROM followers FORCE INDEX (PRIMARY) WHERE shard = %s AND followee = %s AND slot < %s
-ORDER BY slot DESC LIMIT %s"""
+_FOLLOWING_PAGE = """SELECT followee, sequence FROM following FORCE INDEX (PRIMARY)
+WHERE shard = %s AND follower = %s AND sequence < %s ORDER BY sequence DESC LIMIT %s"""
+_FOLLOWERS_PAGE = """SELECT follower, slot FROM followers FORCE INDEX (PRIMARY)
+WHERE shard = %s AND followee = %s AND slot < %s ORDER BY slot DESC LIMIT %s"""
 # One more than asked for is looked at, to see whether the walk ends; the cursor is the slot before that one.
 _WALK = """SELECT GROUP_CONCAT(follower ORDER BY slot), COUNT(*),
 SUBSTRING_INDEX(SUBSTRING_INDEX(GROUP_CONCAT(slot ORDER BY slot), ',', -2), ',', 1)
@@ -74,7 +75,8 @@ class MysqlGraph:
             standing = {row[:2] for row in session.among(_EDGES, _edge_keys(own))}
             return [pair in standing for pair in own]
 
-        return await self._shards.read_each([(int(one), int(other)) for one, other in pairs], lambda pair: shard_of(pair[0]), work)
+        plain = [(int(one), int(other)) for one, other in pairs]
+        return await self._shards.read_each(plain, lambda pair: shard_of(pair[0]), work)
 
     async def following_page(self, user: int, before: int, limit: int) -> list[Edge]:
         return await self._page(_FOLLOWING_PAGE, user, before, limit)
@@ -94,7 +96,8 @@ class MysqlGraph:
 
     async def mark_merged(self, edges: Sequence[tuple[int, int, int]]) -> None:
         def work(session: Session, own: Sequence[tuple[int, int, int]]) -> list[None]:
-            session.each(_MERGED, sorted((shard_of(follower), follower, sequence, followee) for follower, followee, sequence in own))
+            keys = ((shard_of(follower), follower, sequence, followee) for follower, followee, sequence in own)
+            session.each(_MERGED, sorted(keys))
             return [None] * len(own)
 
         await self._shards.write_each(edges, lambda edge: shard_of(edge[0]), work)

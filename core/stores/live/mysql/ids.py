@@ -1,7 +1,7 @@
 """Dense user ids: a counter on one server gives each call a block of exactly the ids it needs.
 
-A block is remembered as a grant until its accounts stand. What a refused call or a crash leaves is given again, lowest first,
-so that no hole stays. It writes no accounts.
+A block is remembered as a grant until its accounts stand. What a refused call or a crash leaves is given again, lowest
+first, so that no hole stays. It writes no accounts.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class UserIds:
         await self._shards.write(OPS, lambda session: session.run(_END, (OPS, claim)))
 
     async def give_back(self, claim: int, ids: Sequence[int], firsts: Sequence[int]) -> None:
-        """These ids of the claim will never be used under it: `ids` in rising order, all of the runs that begin with `firsts`,
-        but for those whose accounts stand. Once: these runs end with it."""
+        """These ids of the claim will never be used under it: `ids` in rising order, all of the runs that begin with
+        `firsts`, but for those whose accounts stand. Once: these runs end with it."""
         def work(session: Session) -> None:
             last = _locked(session)
             if not session.each(_END_RUNS, [(OPS, claim, first) for first in firsts]) or not ids:

@@ -1,7 +1,7 @@
 """The outbox of every shard: events as rows, written in the transaction of what they tell of.
 
-A row's place is (shard, number, writer): numbers rise within a process and begin with its milliseconds, so that the oldest come
-first over processes too, as far as their clocks agree; `writer` keeps two processes apart.
+A row's place is (shard, number, writer): numbers rise within a process and begin with its milliseconds, so that the oldest
+come first over processes too, as far as their clocks agree; `writer` keeps two processes apart.
 """
 
 from __future__ import annotations

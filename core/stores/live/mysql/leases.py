@@ -1,8 +1,9 @@
 """Leases as locks of the server (`GET_LOCK`) on one connection of their own: they are free when that connection is no more.
 
-A process that dies loses the connection at once; one whose machine is gone, or that sleeps, after `IDLE_S`. The holder's side is
-stricter: what the watch has not seen alive for `LOST_AFTER_S` counts as lost, before another can have it. The table `leases` says who
-holds a lease and how often it was taken (the fence). Locks are no rows: after a failover of the server all are lost.
+A process that dies loses the connection at once; one whose machine is gone, or that sleeps, after `IDLE_S`. The holder's
+side is stricter: what the watch has not seen alive for `LOST_AFTER_S` counts as lost, before another can have it. The table
+`leases` says who holds a lease and how often it was taken (the fence). Locks are no rows: after a failover of the server all
+are lost.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pymysql
@@ -52,7 +54,8 @@ class MysqlLease:
 
     @property
     def lost(self) -> bool:
-        """True once its connection broke, or could not be seen to be alive, before it was released; for ever, but for a node."""
+        """True once its connection broke, or could not be seen to be alive, before it was released; for ever, but for a
+        node."""
         self._lost = self._lost or (not self._released and self._leases.unseen_s() > LOST_AFTER_S)
         return self._lost
 
@@ -73,7 +76,7 @@ class MysqlLeases:
 
     def __init__(self, server: Server, timeout_ms: int) -> None:
         self._server = server
-        self._bridge = Bridge(f"mysql leases {server.name}", 1, timeout_ms, lambda error: errors.translated(server.name, error))
+        self._bridge = Bridge(f"mysql leases {server.name}", 1, timeout_ms, partial(errors.translated, server.name))
         self._session: Session | None = None  # of the bridge's one thread
         self._held: dict[str, MysqlLease] = {}
         self._asked: set[str] = set()

@@ -25,7 +25,8 @@ class MysqlFanoutModes:
 
     async def get(self, authors: Sequence[int]) -> list[AuthorMode]:
         def work(session: Session, own: Sequence[int]) -> list[AuthorMode]:
-            found = {author: AuthorMode(FanoutMode(mode), since_id) for author, mode, since_id in session.among(_GET, keyed(own))}
+            rows = session.among(_GET, keyed(own))
+            found = {author: AuthorMode(FanoutMode(mode), since_id) for author, mode, since_id in rows}
             return [found.get(author, PUSH) for author in own]
 
         return await self._shards.read_each(authors, shard_of, work)

@@ -1,8 +1,9 @@
-"""Which node ids of tweet ids are free. Two processes with one node could make the same tweet id, so one is given away carefully.
+"""Which node ids of tweet ids are free. Two processes with one node could make the same tweet id, so one is given away
+carefully.
 
-Locks end with a connection, and whoever held one may go on for a moment before he knows. A node that was not given back by its
-holder therefore rests: others are taken first, it is only taken where there are no others, and the sweeper clears it when it was
-free for a whole round. Its holder, if he lives, takes it back by then.
+Locks end with a connection, and whoever held one may go on for a moment before he knows. A node that was not given back by
+its holder therefore rests: others are taken first, it is only taken where there are no others, and the sweeper clears it
+when it was free for a whole round. Its holder, if he lives, takes it back by then.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Blocks, mutes and requests to follow. Follow edges are `graph.py`'s; cutting them on a block is the caller's.
 
-A block stands in the shard of who blocks, with its events; the other side has it in `blocked_by`, so that what hides someone from a
-reader is read from one shard. It is carried there at once, by version, and a row of `block_carries` remembers it until it is: after a
-crash between the two the sweeper carries it. A request lies in the shard of who is asked.
+A block stands in the shard of who blocks, with its events; the other side has it in `blocked_by`, so that what hides someone
+from a reader is read from one shard. It is carried there at once, by version, and a row of `block_carries` remembers it
+until it is: after a crash between the two the sweeper carries it. A request lies in the shard of who is asked.
 """
 
 from __future__ import annotations
@@ -35,12 +35,14 @@ _CARRY = "INSERT INTO block_carries (shard, actor, target, version, stands, at_m
 _CARRIED = "DELETE FROM block_carries WHERE shard = %s AND actor = %s AND target = %s AND version <= %s"
 _LEFT = "SELECT actor, target, version, stands FROM block_carries WHERE at_ms < %s ORDER BY actor, version LIMIT %s"
 _MIRROR = """INSERT INTO blocked_by (shard, target, actor, version, stands) VALUES (%s, %s, %s, %s, %s)
-ON DUPLICATE KEY UPDATE stands = IF(VALUES(version) > version, VALUES(stands), stands), version = GREATEST(version, VALUES(version))"""
+ON DUPLICATE KEY UPDATE stands = IF(VALUES(version) > version, VALUES(stands), stands),
+version = GREATEST(version, VALUES(version))"""
 _VERSION = "SELECT version FROM blocked_by WHERE shard = %s AND target = %s AND actor = %s"
 
 _WITHDRAW = "DELETE FROM follow_requests WHERE shard = %s AND target = %s AND requester = %s"
 _REQUEST = "SELECT request_id, requester, target, retweets, created_ms FROM follow_requests WHERE shard = %s"
-_ASK = """INSERT INTO follow_requests (shard, request_id, requester, target, retweets, created_ms) VALUES (%s, %s, %s, %s, %s, %s)"""
+_ASK = """INSERT INTO follow_requests (shard, request_id, requester, target, retweets, created_ms)
+VALUES (%s, %s, %s, %s, %s, %s)"""
 _NEXT = """INSERT INTO sequences (shard, name, last) VALUES (%s, %s, LAST_INSERT_ID(1))
 ON DUPLICATE KEY UPDATE last = LAST_INSERT_ID(last + 1)"""
 _CLOSE = "DELETE FROM follow_requests WHERE shard = %s AND request_id = %s"
@@ -101,9 +103,12 @@ class MysqlRelations:
 
     async def related_page(self, kind: Relation, actor: int, before: int, limit: int) -> list[Edge]:
         parameters = (shard_of(actor), actor, KIND[kind], before or END, limit)
-        return [Edge(*row) for row in await self._shards.read(shard_of(actor), lambda session: session.rows(_PAGE, parameters))]
+        rows = await self._shards.read(shard_of(actor), lambda session: session.rows(_PAGE, parameters))
+        return [Edge(*row) for row in rows]
 
-    async def request_follow(self, requester: int, target: int, *, retweets: bool, at_ms: int, events: Sequence[Event]) -> int:
+    async def request_follow(
+        self, requester: int, target: int, *, retweets: bool, at_ms: int, events: Sequence[Event]
+    ) -> int:
         shard = shard_of(target)
 
         def work(session: Session) -> int:

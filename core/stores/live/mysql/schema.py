@@ -34,10 +34,11 @@ _ACCOUNTS = (
     """CREATE TABLE IF NOT EXISTS user_counts (shard SMALLINT UNSIGNED, user_id BIGINT, followers BIGINT NOT NULL DEFAULT 0,
     following INT NOT NULL DEFAULT 0, last_slot BIGINT NOT NULL DEFAULT 0, last_follow BIGINT NOT NULL DEFAULT 0,
     last_relation BIGINT NOT NULL DEFAULT 0, PRIMARY KEY (shard, user_id))""",
-    """CREATE TABLE IF NOT EXISTS directory (shard SMALLINT UNSIGNED, kind TINYINT, name VARBINARY(1020), user_id BIGINT NOT NULL,
-    claim BIGINT NOT NULL, at_ms BIGINT NOT NULL, PRIMARY KEY (shard, kind, name), KEY pending (claim))""",
-    """CREATE TABLE IF NOT EXISTS claims (shard SMALLINT UNSIGNED, claim BIGINT, done TINYINT NOT NULL, at_ms BIGINT NOT NULL,
-    PRIMARY KEY (shard, claim), KEY age (at_ms))""",
+    """CREATE TABLE IF NOT EXISTS directory (shard SMALLINT UNSIGNED, kind TINYINT, name VARBINARY(1020),
+    user_id BIGINT NOT NULL, claim BIGINT NOT NULL, at_ms BIGINT NOT NULL, PRIMARY KEY (shard, kind, name),
+    KEY pending (claim))""",
+    """CREATE TABLE IF NOT EXISTS claims (shard SMALLINT UNSIGNED, claim BIGINT, done TINYINT NOT NULL,
+    at_ms BIGINT NOT NULL, PRIMARY KEY (shard, claim), KEY age (at_ms))""",
     """CREATE TABLE IF NOT EXISTS id_grants (shard SMALLINT UNSIGNED, claim BIGINT, first BIGINT, many BIGINT NOT NULL,
     at_ms BIGINT NOT NULL, PRIMARY KEY (shard, claim, first))""",
     "CREATE TABLE IF NOT EXISTS free_ids (shard SMALLINT UNSIGNED, user_id BIGINT, PRIMARY KEY (shard, user_id))",
@@ -45,18 +46,19 @@ _ACCOUNTS = (
     PRIMARY KEY (shard, name))""",
     """CREATE TABLE IF NOT EXISTS sessions (shard SMALLINT UNSIGNED, user_id BIGINT, token_hash VARBINARY(64),
     created_ms BIGINT NOT NULL, PRIMARY KEY (shard, user_id, token_hash))""",
-    """CREATE TABLE IF NOT EXISTS token_directory (shard SMALLINT UNSIGNED, token_hash VARBINARY(64), user_id BIGINT NOT NULL,
-    PRIMARY KEY (shard, token_hash))""",
+    """CREATE TABLE IF NOT EXISTS token_directory (shard SMALLINT UNSIGNED, token_hash VARBINARY(64),
+    user_id BIGINT NOT NULL, PRIMARY KEY (shard, token_hash))""",
 )
 
 _SOCIAL = (
-    """CREATE TABLE IF NOT EXISTS following (shard SMALLINT UNSIGNED, follower BIGINT, sequence BIGINT, followee BIGINT NOT NULL,
-    flags TINYINT NOT NULL, created_ms BIGINT NOT NULL, PRIMARY KEY (shard, follower, sequence),
+    """CREATE TABLE IF NOT EXISTS following (shard SMALLINT UNSIGNED, follower BIGINT, sequence BIGINT,
+    followee BIGINT NOT NULL, flags TINYINT NOT NULL, created_ms BIGINT NOT NULL, PRIMARY KEY (shard, follower, sequence),
     UNIQUE KEY edge (shard, follower, followee))""",
     """CREATE TABLE IF NOT EXISTS followers (shard SMALLINT UNSIGNED, followee BIGINT, slot BIGINT, follower BIGINT NOT NULL,
     PRIMARY KEY (shard, followee, slot), UNIQUE KEY edge (shard, followee, follower))""",
     """CREATE TABLE IF NOT EXISTS relations (shard SMALLINT UNSIGNED, actor BIGINT, kind TINYINT, target BIGINT,
-    sequence BIGINT NOT NULL, at_ms BIGINT NOT NULL, PRIMARY KEY (shard, actor, kind, target), KEY page (shard, actor, kind, sequence))""",
+    sequence BIGINT NOT NULL, at_ms BIGINT NOT NULL, PRIMARY KEY (shard, actor, kind, target),
+    KEY page (shard, actor, kind, sequence))""",
     """CREATE TABLE IF NOT EXISTS blocked_by (shard SMALLINT UNSIGNED, target BIGINT, actor BIGINT, version BIGINT NOT NULL,
     stands TINYINT NOT NULL, PRIMARY KEY (shard, target, actor))""",
     """CREATE TABLE IF NOT EXISTS block_carries (shard SMALLINT UNSIGNED, actor BIGINT, target BIGINT, version BIGINT,
@@ -78,8 +80,8 @@ _CONSUMERS = (
     """CREATE TABLE IF NOT EXISTS deliveries (shard SMALLINT UNSIGNED, tweet BIGINT, batch INT, payload BLOB NOT NULL,
     PRIMARY KEY (shard, tweet, batch))""",
     """CREATE TABLE IF NOT EXISTS parked (shard SMALLINT UNSIGNED, parked_id BIGINT, consumer_group VARBINARY(200) NOT NULL,
-    place BIGINT NOT NULL, payload BLOB NOT NULL, error TEXT NOT NULL, parked_ms BIGINT NOT NULL, PRIMARY KEY (shard, parked_id),
-    UNIQUE KEY event (shard, consumer_group, place))""",
+    place BIGINT NOT NULL, payload BLOB NOT NULL, error TEXT NOT NULL, parked_ms BIGINT NOT NULL,
+    PRIMARY KEY (shard, parked_id), UNIQUE KEY event (shard, consumer_group, place))""",
     """CREATE TABLE IF NOT EXISTS leases (shard SMALLINT UNSIGNED, name VARBINARY(200), fence BIGINT NOT NULL,
     holder VARBINARY(4000) NOT NULL, PRIMARY KEY (shard, name))""",
 )
@@ -101,8 +103,8 @@ def servers_of(config: LiveConfig, timeout_ms: int) -> list[Server]:
 async def init(config: LiveConfig) -> str:
     """Make databases, tables and the shard map where they are missing; returns what was found and done, for people to read.
 
-    Raises `StoreCorrupt` where a newer build made the schema, `StoreDown` where a server is not there, the user may not, or the map
-    names other servers than the configuration.
+    Raises `StoreCorrupt` where a newer build made the schema, `StoreDown` where a server is not there, the user may not, or
+    the map names other servers than the configuration.
     """
     servers = servers_of(config, TIMEOUT_MS)
     wanted = even_map(config.mysql.addresses)
@@ -117,14 +119,15 @@ async def init(config: LiveConfig) -> str:
 async def load_map(servers: Iterable[Server]) -> ShardMap:
     """The map that all servers agree on, their schemas checked; every server goes by its epoch from here on.
 
-    Raises `StoreDown` where something is missing, of an older version, or two servers disagree; `StoreCorrupt` where it is newer.
+    Raises `StoreDown` where something is missing, of an older version, or two servers disagree; `StoreCorrupt` where it is
+    newer.
     """
     servers = list(servers)
     found = await together([server.read(partial(_checked, server.name)) for server in servers])
     first = found[0]
     for server, shard_map in zip(servers, found, strict=True):
         if shard_map != first:
-            what = f"the shard map is of epoch {first.epoch} on {servers[0].name}, of epoch {shard_map.epoch} on {server.name}"
+            what = f"the shard map is of epoch {first.epoch} on {servers[0].name}, of {shard_map.epoch} on {server.name}"
             raise StoreDown(what, meaning="a move of shards is under way or was cut short", try_="finish it")
     if set(first.servers) != {server.name for server in servers}:
         what = f"the shard map of epoch {first.epoch} names {', '.join(first.servers)}"
@@ -135,7 +138,8 @@ async def load_map(servers: Iterable[Server]) -> ShardMap:
 
 
 async def publish(config: LiveConfig, shard_map: ShardMap) -> None:
-    """Write a map of a higher epoch to every server: processes that go by an older one are refused from then on. Moves no rows."""
+    """Write a map of a higher epoch to every server: processes that go by an older one are refused from then on. Moves no
+    rows."""
     servers = servers_of(config, TIMEOUT_MS)
     sql = "UPDATE shard_map SET epoch = %s, map = %s WHERE one = 1 AND epoch < %s"
     row = (shard_map.epoch, msgspec.json.encode(shard_map).decode(), shard_map.epoch)
@@ -201,7 +205,8 @@ def _making(server: Server) -> Any:
         except pymysql.MySQLError as error:
             if errors.code_of(error) not in errors.UNMADE | errors.DENIED:
                 raise
-            connection.cursor().execute(f"CREATE DATABASE IF NOT EXISTS `{server.database}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+            options = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+            connection.cursor().execute(f"CREATE DATABASE IF NOT EXISTS `{server.database}` {options}")
             connection.select_db(server.database)
     except BaseException:
         connection.close()

@@ -1,8 +1,8 @@
 """One MySQL server: its connections, and transactions that are tried again where that is safe.
 
-A call runs on a thread of the server's own `Bridge`, so that a server that hangs holds up nobody else's calls. There are as many
-connections as threads need at once; those that read commit by themselves, those that write begin by asking for the epoch of the
-shard map. It knows no tables but that one.
+A call runs on a thread of the server's own `Bridge`, so that a server that hangs holds up nobody else's calls. There are as
+many connections as threads need at once; those that read commit by themselves, those that write begin by asking for the
+epoch of the shard map. It knows no tables but that one.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ _EPOCH = "SELECT epoch FROM shard_map WHERE one = 1"
 
 
 class Session:
-    """A connection, in use by one thread at a time. `told` holds (index, shard, event) to be written with the transaction."""
+    """A connection, in use by one thread at a time. `told` holds (index, shard, event) to be written with the
+    transaction."""
 
     def __init__(self, connection: Any) -> None:
         self.statements = 0
@@ -64,7 +65,8 @@ class Session:
         return int(self._cursor.executemany(sql, rows) or 0)
 
     def among(self, sql: str, keys: Sequence[Sequence[Any]], *before: Any) -> list[Any]:
-        """Rows of a SELECT that ends in `IN %s`, for as many keys as one likes; `before` are the parameters ahead of them."""
+        """Rows of a SELECT that ends in `IN %s`, for as many keys as one likes; `before` are the parameters ahead of
+        them."""
         found: list[Any] = []
         for start in range(0, len(keys), IN_MAX):
             found += self.rows(sql, (*before, _listed(keys[start : start + IN_MAX])))
@@ -88,7 +90,8 @@ class Session:
 
 
 class Server:
-    """`name` is its address as it stands in the shard map: host:port/database. `epoch` is the map's that this process goes by, 0 for none yet."""
+    """`name` is its address as it stands in the shard map: host:port/database. `epoch` is the map's that this process goes
+    by, 0 for none yet."""
 
     def __init__(self, name: str, access: Access, namespace: str, timeout_ms: int, threads: int = THREADS) -> None:
         self.name = name
@@ -110,11 +113,13 @@ class Server:
         return self._closed_statements + sum(session.statements for session in list(self._sessions))
 
     async def read(self, work: Callable[[Session], T]) -> T:
-        """Run `work` on a thread with a connection that commits by itself. It may run twice, so it must only read, or be repeatable."""
+        """Run `work` on a thread with a connection that commits by itself. It may run twice, so it must only read, or be
+        repeatable."""
         return await self.bridge.run(self.read_now, work)
 
     async def write(self, work: Callable[[Session], T]) -> T:
-        """Run `work` in a transaction, from the start again where another stood in the way: it must have no effects elsewhere."""
+        """Run `work` in a transaction, from the start again where another stood in the way: it must have no effects
+        elsewhere."""
         return await self.bridge.run(self._write_now, work, time.monotonic() + self.timeout_s * 0.9)
 
     def read_now(self, work: Callable[[Session], T]) -> T:
@@ -163,7 +168,8 @@ class Server:
         return connection
 
     def lock_name(self, name: str) -> str:
-        """For `GET_LOCK`: such names are the whole server's, without case and at most 64 characters, so a hash serves for all."""
+        """For `GET_LOCK`: such names are the whole server's, without case and at most 64 characters, so a hash serves for
+        all."""
         return "twit:" + hashlib.sha256(f"{self.database}/{name}".encode()).hexdigest()[:48]
 
     async def close(self) -> None:
@@ -262,7 +268,8 @@ class Server:
 
 
 def _listed(keys: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
-    """What stands after IN. MariaDB reads the whole table for an UPDATE or DELETE by a list of one, so there are two of it."""
+    """What stands after IN. MariaDB reads the whole table for an UPDATE or DELETE by a list of one, so there are two of
+    it."""
     return keys if len(keys) > 1 else (*keys, *keys)
 
 

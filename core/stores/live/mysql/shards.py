@@ -1,7 +1,7 @@
 """Which server holds which of the 256 logical shards, and calls that go to several servers at once.
 
-An account's shard is `user_id % 256` (user ids are dense), a name's the checksum of its bytes. The map has an epoch and lies on every
-server; a process that goes by another epoch is refused (`server.py`). It moves no shards.
+An account's shard is `user_id % 256` (user ids are dense), a name's the checksum of its bytes. The map has an epoch and lies
+on every server; a process that goes by another epoch is refused (`server.py`). It moves no shards.
 """
 
 from __future__ import annotations
@@ -94,7 +94,8 @@ class Shards:
         return _ordered(len(items), groups.values(), answers)
 
     async def write(self, shard: int, work: Callable[[Session], T], turn: Collection[int] = ()) -> T:
-        """One transaction on one shard's server, its events with it. `turn`: keys whose writes by this process keep their order."""
+        """One transaction on one shard's server, its events with it. `turn`: keys whose writes by this process keep their
+        order."""
         async with self._turns.of(turn):
             answer, outgoing = await self._holders[shard].write(lambda session: self._told(session, work))
             self._say(outgoing)
@@ -136,7 +137,8 @@ class Shards:
 
 
 class _Turns:
-    """Writes about the same key, one after the other in the order in which they came, so that their events are told in that order."""
+    """Writes about the same key, one after the other in the order in which they came, so that their events are told in that
+    order."""
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s

@@ -1,7 +1,7 @@
 """What crashes leave between servers, finished or undone: reservations, grants of ids, blocks not carried to the other side.
 
-Anything younger than `STALE_MS` is left to the call that made it. Sweeping is safe beside those calls, beside other sweepers, and cut
-short anywhere: each step is decided by a row that only one can write.
+Anything younger than `STALE_MS` is left to the call that made it. Sweeping is safe beside those calls, beside other
+sweepers, and cut short anywhere: each step is decided by a row that only one can write.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Log-ins by the hash of their bearer token. It never sees a token itself.
 
-What holds is the row in the user's shard: ending one or all is one transaction there, whoever logs in meanwhile. The directory, by
-the hash, says whose it is; an entry without that row is no log-in.
+What holds is the row in the user's shard: ending one or all is one transaction there, whoever logs in meanwhile. The
+directory, by the hash, says whose it is; an entry without that row is no log-in.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from ....model import Session as Login
 from .server import Session
 from .shards import Shards, shard_of, shard_of_name
 
-_NAME = "INSERT INTO token_directory (shard, token_hash, user_id) VALUES (%s, %s, %s) ON DUPLICATE KEY UPDATE user_id = user_id"
+_NAME = """INSERT INTO token_directory (shard, token_hash, user_id) VALUES (%s, %s, %s)
+ON DUPLICATE KEY UPDATE user_id = user_id"""
 _WHOSE = "SELECT user_id FROM token_directory WHERE shard = %s AND token_hash = %s"
 _FORGET = "DELETE FROM token_directory WHERE (shard, token_hash) IN %s"
-_PUT = "INSERT INTO sessions (shard, user_id, token_hash, created_ms) VALUES (%s, %s, %s, %s) ON DUPLICATE KEY UPDATE created_ms = created_ms"
+_PUT = """INSERT INTO sessions (shard, user_id, token_hash, created_ms) VALUES (%s, %s, %s, %s)
+ON DUPLICATE KEY UPDATE created_ms = created_ms"""
 _GET = "SELECT created_ms FROM sessions WHERE shard = %s AND user_id = %s AND token_hash = %s"
 _OF_USER = "SELECT token_hash FROM sessions WHERE shard = %s AND user_id = %s"
 _END = "DELETE FROM sessions WHERE (shard, user_id, token_hash) IN %s"

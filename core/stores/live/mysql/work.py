@@ -1,7 +1,8 @@
 """Where consumers keep their place: offsets, continuations, accounts of deliveries, parked events.
 
-A group lies in the shard of its name's checksum: its place and its work are one transaction, after the deliveries, which
-lie with their tweets. Parked events lie in one shard: they are few and are looked at together. Nothing here looks into a piece of work.
+A group lies in the shard of its name's checksum: its place and its work are one transaction, after the deliveries, which lie
+with their tweets. Parked events lie in one shard: they are few and are looked at together. Nothing here looks into a piece
+of work.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from .shards import OPS, Shards, shard_of_name
 
 _PARKED_IDS = b"parked"
 
-_DELIVERED = "INSERT INTO deliveries (shard, tweet, batch, payload) VALUES (%s, %s, %s, %s) ON DUPLICATE KEY UPDATE batch = deliveries.batch"
+_DELIVERED = """INSERT INTO deliveries (shard, tweet, batch, payload) VALUES (%s, %s, %s, %s)
+ON DUPLICATE KEY UPDATE batch = deliveries.batch"""
 _DELIVERIES = "SELECT tweet, payload FROM deliveries WHERE (shard, tweet) IN %s"
 _FORGET = "DELETE FROM deliveries WHERE (shard, tweet) IN %s"
 _PUT = """INSERT INTO work (shard, consumer_group, work_id, created_ms, payload) VALUES (%s, %s, %s, %s, %s)
@@ -26,9 +28,11 @@ _PLACE = """INSERT INTO consumer_groups (shard, name, place) VALUES (%s, %s, %s)
 ON DUPLICATE KEY UPDATE place = GREATEST(place, VALUES(place))"""
 _OFFSET = "SELECT place FROM consumer_groups WHERE shard = %s AND name = %s"
 _PENDING = "SELECT payload FROM work WHERE shard = %s AND consumer_group = %s ORDER BY work_id"
-_BACKLOG = "SELECT COUNT(*), COALESCE(MIN(created_ms), 0), COALESCE(MIN(work_id), 0) FROM work WHERE shard = %s AND consumer_group = %s"
+_BACKLOG = """SELECT COUNT(*), COALESCE(MIN(created_ms), 0), COALESCE(MIN(work_id), 0)
+FROM work WHERE shard = %s AND consumer_group = %s"""
 
-_LOCK_PARKED = "INSERT INTO sequences (shard, name, last) VALUES (%s, %s, 0) ON DUPLICATE KEY UPDATE last = LAST_INSERT_ID(last)"
+_LOCK_PARKED = """INSERT INTO sequences (shard, name, last) VALUES (%s, %s, 0)
+ON DUPLICATE KEY UPDATE last = LAST_INSERT_ID(last)"""
 _LAST_PARKED = "SELECT last FROM sequences WHERE shard = %s AND name = %s"
 _IS_PARKED = "SELECT 1 FROM parked WHERE shard = %s AND consumer_group = %s AND place = %s"
 _NEXT_PARKED = "UPDATE sequences SET last = %s WHERE shard = %s AND name = %s"
@@ -69,7 +73,9 @@ class MysqlWorkLog:
 
     async def pending(self, group: str) -> list[Work]:
         key = _group_key(group)
-        return await self._shards.read(key[0], lambda session: [_decode_work(payload) for (payload,) in session.rows(_PENDING, key)])
+        return await self._shards.read(
+            key[0], lambda session: [_decode_work(payload) for (payload,) in session.rows(_PENDING, key)]
+        )
 
     async def deliveries(self, tweets: Sequence[int]) -> list[list[Delivery]]:
         return await self._shards.read_each(tweets, _shard_of_tweet, _deliveries)
