@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import ClassVar
 
 import msgspec
 
@@ -85,7 +86,12 @@ def say(said):
 
 
 class Town:
-    """What the households know of each other."""
+    """What the households know of each other. `verbs` says how often each kind of act is chosen."""
+
+    verbs: ClassVar = {
+        "post": 30, "reply": 8, "quote": 5, "retweet": 8, "unretweet": 4, "like": 12, "unlike": 4, "delete": 8, "edge": 12,
+        "mute": 2, "block": 4,
+    }  # fmt: skip
 
     def __init__(self, twit, orders, say=say):
         self.twit, self.chance, self.say = twit, random.Random(orders.seed), say
@@ -99,10 +105,7 @@ class Town:
         self.number += 1
         recent = list(self.known)[-KNOWN:]
         own = [tweet for tweet in recent if self.known[tweet] == actor]
-        verb = chance.choices(
-            ("post", "reply", "quote", "retweet", "unretweet", "like", "unlike", "delete", "edge", "mute", "block"),
-            (30, 8, 5, 8, 4, 12, 4, 8, 12, 2, 4),
-        )[0]
+        verb = chance.choices(list(self.verbs), list(self.verbs.values()))[0]
         if verb in {"reply", "quote", "retweet", "unretweet", "like", "unlike"} and recent:
             text = f"{actor}.{self.number}" if verb in {"reply", "quote"} else ""
             return Act(self.number, actor, "post" if text else verb, chance.choice(recent), text, verb == "quote")

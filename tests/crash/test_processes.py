@@ -1,12 +1,9 @@
 """Several real processes on one data directory: what they answer while all of them write, and who goes on when one is killed."""
 
 import asyncio
-import hashlib
 import http.client
-import json
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -19,9 +16,10 @@ import numpy as np
 import pytest
 
 from tests.crash.clerk import open_twit
+from tests.crash.clients import PAGE, Client, Processes, session_of, until
 from twit.core.clock import SystemClock
 from twit.core.limits import limits_from
-from twit.core.model import NewAccount, Session
+from twit.core.model import NewAccount
 from twit.core.workers import GROUPS
 from twit.ops.audit import Auditor
 
@@ -29,7 +27,6 @@ ROOT = Path(__file__).parent.parent.parent
 SECONDS = float(os.environ.get("TWIT_CRASH_SECONDS", "12"))
 AUTHORS = (1, 2, 3, 4)  # 1 has more followers than may be pushed; 4 posts by the command line
 PEOPLE = 30
-PAGE = 20
 HEARD_S = 1.0  # within this, what others said before a page was made has reached us
 LIMITS = {
     "TWIT_LIMITS_CELEBRITY_FOLLOWERS_MIN": "25", "TWIT_LIMITS_CELEBRITY_FOLLOWERS_EXIT": "20", "TWIT_LIMITS_FANOUT_BATCH": "8",
@@ -38,44 +35,17 @@ LIMITS = {
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-def token_of(person):
-    return f"token-of-{person}"
-
-
 def follows(reader):
     """All follow 1; every other author has two readers in three."""
     return [author for author in AUTHORS if author != reader and (author == 1 or (reader + author) % 3)]
 
 
-class Folder:
+class Folder(Processes):
     """A data directory, and the processes on it."""
 
     def __init__(self, tmp_path):
-        self.data, self.processes = tmp_path / "data", []
-        self.env = os.environ | LIMITS | {
-            "TWIT_DATA": str(self.data), "HOME": str(tmp_path), "XDG_STATE_HOME": "", "TWIT_RATE_LIMITS": "off",
-            "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
-        }  # fmt: skip
-
-    def start(self, *command, **more):
-        process = subprocess.Popen(command, cwd=self.data.parent, env=self.env, text=True, stdout=subprocess.PIPE, **more)
-        self.processes.append(process)
-        return process
-
-    def twit(self, *args, **more):
-        return self.start(sys.executable, "-c", "from twit.cli import main; main()", *map(str, args), **more)
-
-    def done(self, *args):
-        """Exit code and stdout of a command; stderr where it failed."""
-        process = self.twit(*args, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        out, err = process.communicate(timeout=120)
-        self.processes.remove(process)
-        return process.returncode, out if not process.returncode else err
-
-    def serve(self, *args):
-        process = self.twit("serve", "--port", 0, *args)
-        line = process.stdout.readline()
-        return process, int(re.search(r"http://127\.0\.0\.1:(\d+)", line)[1])
+        self.data = tmp_path / "data"
+        super().__init__(tmp_path, LIMITS | {"TWIT_DATA": str(self.data)})
 
     async def settle_in(self):
         twit = await open_twit(self.data, LIMITS)
@@ -85,8 +55,7 @@ class Folder:
         ]
         await twit.accounts.add(people)
         for person in range(1, PEOPLE + 1):
-            token_hash = hashlib.sha256(token_of(person).encode()).digest()
-            await twit.stores.tokens.put(Session(token_hash, person, 0))
+            await twit.stores.tokens.put(session_of(person))
             for author in follows(person):
                 await twit.follow(person, author)
         first = [(await twit.post(author, "before", idempotency_key=f"{n}")).tweet_id for n in range(20) for author in AUTHORS]
@@ -94,42 +63,12 @@ class Folder:
         await twit.stores.health.close()
         return first
 
-    def end(self):
-        for process in self.processes:
-            process.kill()
-            process.wait()
-            process.stdout.close()
-
 
 @pytest.fixture
 def folder(tmp_path):
     made = Folder(tmp_path)
     yield made
     made.end()
-
-
-class Client:
-    """One connection of a logged-in person."""
-
-    def __init__(self, port):
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-
-    def ask(self, method, path, person=0, body=None, **headers):
-        headers = {name.replace("_", "-"): value for name, value in headers.items()}
-        headers |= {"authorization": f"Bearer {token_of(person)}"} if person else {}
-        headers |= {"content-type": "application/json"} if body is not None else {}
-        self.connection.request(method, path, None if body is None else json.dumps(body), headers)
-        answer = self.connection.getresponse()
-        return answer.status, json.loads(answer.read() or "null")
-
-    def home(self, person, cursor=""):
-        status, page = self.ask("GET", f"/api/v1/timeline/home?limit={PAGE}" + (f"&cursor={cursor}" if cursor else ""), person)
-        assert status == 200, page
-        return [int(tweet["tweet_id"]) for tweet in page["tweets"]], page
-
-    def groups(self):
-        _, ready = self.ask("GET", "/readyz")
-        return {group: ready["parts"][f"consumer {group}"] for group in GROUPS}
 
 
 class Known:
@@ -291,15 +230,6 @@ async def settled(folder, known):
 class Quiet:
     def progress(self, progress):
         pass
-
-
-def until(condition, seconds):
-    """How long it took to come about."""
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < seconds, "it did not come about"
-        time.sleep(0.02)
-    return time.monotonic() - began
 
 
 def test_two_servers_on_one_folder_and_the_one_that_consumes_is_killed(folder):
