@@ -93,9 +93,9 @@ async def test_a_batch_that_failed_half_way_is_sent_again_whole_before_anything_
         return await send(records)
 
     monkeypatch.setattr(producer, "send", half)
-    stores.kafka.relay.wrote([Outgoing("embedded", b"0", event(7, tweet)) for tweet in range(1, 11)])
+    stores.kafka.relay.wrote([Outgoing("embedded", b"0", event(7, tweet, EventKind.MODE_CHECK)) for tweet in range(1, 11)])
     await asyncio.sleep(0)
-    stores.kafka.relay.wrote([Outgoing("embedded", b"0", event(7, 11))])
+    stores.kafka.relay.wrote([Outgoing("embedded", b"0", event(7, 11, EventKind.MODE_CHECK))])
     (lane,) = [lane for lane in await logged(stores) if lane]
     tweets = [found.tweet for found in lane]
     assert tweets == [1, 2, 3, 4, 5, 1, 2, 3, 4, 5, *range(1, 12)]

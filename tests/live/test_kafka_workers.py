@@ -100,6 +100,12 @@ async def until(holds, seconds=20.0):
     return loop.time() - began
 
 
+def on_own_broker(config, name):
+    return msgspec.structs.replace(
+        config, kafka=Access(addresses=(f"127.0.0.1:{OWN_BASE + 92}",)), namespace=f"{name}{os.getpid()}"
+    )
+
+
 async def held(twit, holder, group="fanout"):
     """How many of a group's lanes somebody runs."""
     return [await twit.stores.leases.holder(lane.name) for lane in twit.stores.lanes(group)].count(holder)
@@ -218,9 +224,7 @@ async def test_two_processes_share_the_lanes_and_when_one_is_killed_the_other_ha
 @pytest.mark.parametrize("queue_max", [relay.QUEUE_MAX, 5])
 async def test_without_kafka_posting_goes_on_and_afterwards_everything_is_delivered(open_twit, broker, config, monkeypatch, queue_max):
     monkeypatch.setattr(relay, "SWEEP_AFTER_MS", 500)
-    own = msgspec.structs.replace(
-        config, kafka=Access(addresses=(f"127.0.0.1:{OWN_BASE + 92}",)), namespace=f"down{os.getpid()}q{queue_max}"
-    )
+    own = on_own_broker(config, f"down{queue_max}q")
     twit = await open_twit(SystemClock(), at=await emptied(own), store_timeout_ms=2_000)
     ada, *authors = await make_users(twit, "ada bob cleo dan")
     await make_friends(twit, *((ada, author) for author in authors))
@@ -247,3 +251,41 @@ async def test_without_kafka_posting_goes_on_and_afterwards_everything_is_delive
         assert seen == sorted(seen)
         kinds = [event.kind for event in events if event.tweet == deleted]
         assert kinds[-1:] in ([], [EventKind.TWEET_DELETED])
+
+
+async def test_a_broker_that_is_killed_again_and_again_under_posts_loses_and_doubles_nothing(open_twit, broker, config):
+    twit = await open_twit(SystemClock(), at=await emptied(on_own_broker(config, "killed")), store_timeout_ms=2_000)
+    ada, *authors = await make_users(twit, "ada " + " ".join(f"author{number}" for number in range(9)))
+    await make_friends(twit, *((ada, author) for author in authors))
+    stop, stands, chance = asyncio.Event(), [], random.Random(3)
+
+    async def post():
+        while not stop.is_set():
+            author = chance.choice(authors)
+            stands.append((author, (await twit.post(author, "hi")).tweet_id))
+            if chance.random() < 0.2:
+                await twit.delete(*stands.pop(chance.randrange(len(stands))))
+            await asyncio.sleep(0.05)
+
+    workers_stop = asyncio.Event()
+    running = asyncio.ensure_future(twit.workers.run(GROUPS, workers_stop))
+    posting = asyncio.ensure_future(post())
+    for _ in range(3):
+        await asyncio.sleep(1)
+        await asyncio.to_thread(broker, "kill")
+        await asyncio.sleep(2.5)
+        await asyncio.to_thread(broker, "start")
+    stop.set()
+    await posting
+    await until(lambda: twit.stores.kafka.relay.state() == "ok", 30)
+    await twit.stores.log.caught_up()
+    async with asyncio.timeout(20):
+        while any(lag.events or lag.work for lag in await twit.stores.log.lag(GROUPS, 0)):
+            await asyncio.sleep(0.05)
+    workers_stop.set()
+    await running
+    raw = (await twit.stores.timelines.raw(ada))[:, 0].tolist()
+    expected = sorted(tweet for _, tweet in stands)[-800:]
+    assert sorted(raw)[-len(expected) :] == expected
+    assert len(raw) == len(set(raw)) <= 800
+    assert set(raw) <= {tweet for _, tweet in stands}

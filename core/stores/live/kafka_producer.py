@@ -6,7 +6,9 @@ the last one there too, whatever was doubled before it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from kafka import KafkaProducer, TopicPartition
@@ -35,10 +37,10 @@ class Producer:
     def __init__(self, access: Access, timeout_ms: int) -> None:
         self.sent = 0
         self._timeout_s = timeout_ms * MARGIN / 1_000
-        self._options = options(access, round(timeout_ms * MARGIN / 2)) | {
-            "acks": "all", "enable_idempotence": True, "delivery_timeout_ms": round(timeout_ms * MARGIN * 0.9),
-            "max_block_ms": round(timeout_ms * MARGIN / 2), "batch_size": BATCH_BYTES, "allow_auto_create_topics": False,
-            "metrics_enabled": False,
+        part_ms = round(timeout_ms * MARGIN / 3)
+        self._options = options(access, part_ms) | {
+            "acks": "all", "enable_idempotence": True, "delivery_timeout_ms": 2 * part_ms, "max_block_ms": part_ms,
+            "batch_size": BATCH_BYTES, "allow_auto_create_topics": False, "metrics_enabled": False,
         }  # fmt: skip
         self._bridge = Bridge("kafka", 1, timeout_ms, translated)
         self._producer: Any = None
@@ -55,19 +57,33 @@ class Producer:
         """After what runs."""
         self._bridge.close()
         if self._producer is not None:
-            self._producer.close(timeout=self._timeout_s)
-            self._producer = None
+            self._abandon()  # every send has been waited for
 
     def _send(self, records: Sequence[Outbound]) -> list[int]:
-        if self._producer is None:
-            self._producer = KafkaProducer(**self._options)
-        futures = [
-            self._producer.send(
-                record.place.topic, key=record.key, value=record.value, partition=record.place.partition,
-                headers=[("by", record.by)] if record.by else None,
-            )
-            for record in records
-        ]  # fmt: skip
-        self._producer.flush(timeout=self._timeout_s)
-        self.sent += len(futures)
-        return [future.get(timeout=0).offset for future in futures]
+        deadline_s = time.monotonic() + self._timeout_s
+        try:
+            if self._producer is None:
+                self._producer = KafkaProducer(**self._options)
+            futures = [
+                self._producer.send(
+                    record.place.topic, key=record.key, value=record.value, partition=record.place.partition,
+                    headers=[("by", record.by)] if record.by else None,
+                )
+                for record in records
+            ]  # fmt: skip
+            self._producer.flush(timeout=max(0.1, deadline_s - time.monotonic()))
+            self.sent += len(futures)
+            return [future.get(timeout=0).offset for future in futures]
+        except BaseException:
+            self._abandon()
+            raise
+
+    def _abandon(self) -> None:
+        """What it still holds must not come behind what is sent next; and one that gave up a batch may never send again."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            sender = producer._sender  # noqa: SLF001 - `close` alone would wait for the batches first
+            sender.force_close()
+            sender.join(self._timeout_s)
+            with suppress(Exception):
+                producer.close(timeout=0)

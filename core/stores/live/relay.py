@@ -146,11 +146,12 @@ class Relay:
                 await _pause(failures)
                 failures += 1
                 continue
+            late = failures or loop.time() - since_s > LATE_S
             failures, self.failing = 0, ""
             for _ in batch:
                 self._queue.popleft()
             self._acknowledged += len(batch)
-            if loop.time() - since_s <= LATE_S or await self._buried(batch):
+            if not late or await self._buried(batch):
                 self._sent += batch
                 self._done.set()
             self._wake()
