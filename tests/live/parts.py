@@ -29,7 +29,10 @@ DEFAULTS = FOUND | {"mysql": f"{FOUND['mariadb']}/a,{FOUND['mariadb']}/b"}
 
 
 def config(namespace: str, partitions: int = 1) -> LiveConfig:
-    """The servers that `make live` starts, or those that TWIT_LIVE_REDIS and so on name."""
+    """The servers that `make live` starts, or those that TWIT_LIVE_REDIS and so on name.
+
+    The namespace is of this test process alone, and of those that it starts: several run beside each other."""
+    namespace += os.environ.get("PYTEST_XDIST_WORKER", "")
 
     def access(name: str, **more: str) -> Access:
         return Access(addresses=tuple(os.environ.get(f"TWIT_LIVE_{name.upper()}", DEFAULTS[name]).split(",")), **more)
