@@ -16,6 +16,7 @@ from twit.core.errors import StoreCorrupt
 from twit.core.limits import Limits
 from twit.core.model import Event, EventKind, LoggedEvent, Progress
 from twit.core.stores.live import journal, kafka_log, kafka_tail
+from twit.core.stores.live.kafka_client import consumer_options
 from twit.core.stores.live.kafka_topics import keyed
 from twit.core.stores.live.outbox import Outgoing
 
@@ -173,7 +174,7 @@ async def test_places_are_told_to_kafka_and_parked_events_lie_with_the_dead_lett
     await lane.log.append([event(1, tweet) for tweet in (1, 2, 3)])
     await lane.work.advance([Progress(group=lane.name, offset=2)])
     place = TopicPartition("kafkalog.tweets", 1)
-    consumer = KafkaConsumer(bootstrap_servers=list(config.kafka.addresses), group_id="kafkalog.fanout", enable_auto_commit=False)
+    consumer = KafkaConsumer(**consumer_options(config.kafka, 5_000), group_id="kafkalog.fanout")
     wanted = lane.log.origin + 2
     async with asyncio.timeout(10):
         while await asyncio.to_thread(consumer.committed, place) != wanted:

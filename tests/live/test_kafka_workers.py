@@ -22,7 +22,6 @@ from twit.core.limits import Limits
 from twit.core.model import EventKind
 from twit.core.offload import InlineOffload
 from twit.core.stores.live import relay
-from twit.core.stores.live.config import Access
 from twit.core.workers import GROUPS
 
 pytestmark = pytest.mark.live
@@ -101,9 +100,8 @@ async def until(holds, seconds=20.0):
 
 
 def on_own_broker(config, name):
-    return msgspec.structs.replace(
-        config, kafka=Access(addresses=(f"127.0.0.1:{OWN_BASE + 92}",)), namespace=f"{name}{os.getpid()}"
-    )
+    own = msgspec.structs.replace(config.kafka, addresses=(f"127.0.0.1:{OWN_BASE + 92}",))
+    return msgspec.structs.replace(config, kafka=own, namespace=f"{name}{os.getpid()}")
 
 
 async def held(twit, holder, group="fanout"):
