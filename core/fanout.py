@@ -71,11 +71,11 @@ class Fanout:
         await self._refresh(pending)
         self._deleted = {logged.event.tweet for logged in events if logged.event.kind is EventKind.TWEET_DELETED}
         plain = self._caches.plain
-        await self._look_for_gone(list({
-            logged.event.actor: None
-            for logged in events
-            if logged.event.kind is EventKind.TWEET_CREATED and logged.event.actor not in plain
-        }))  # fmt: skip
+        authors = list({
+            logged.event.actor: None for logged in events if logged.event.kind in (EventKind.TWEET_CREATED, EventKind.TWEET_DELETED)
+        })
+        await self._read_readers(authors)
+        await self._look_for_gone([author for author in authors if author not in plain])
 
     async def handle(self, logged: LoggedEvent, done: Done) -> None:
         """What goes to `done` goes there last: an event that fails half way leaves nothing."""
@@ -164,6 +164,7 @@ class Fanout:
 
     async def _push_together(self, group: list[tuple[LoggedEvent, Ids]]) -> None:
         done, now_ms = self._done, self._clock.now_ms()
+        group = sorted(group, key=lambda one: one[0].event.tweet)  # events of several processes, or of one bulk, come in any order
         ids = [logged.event.tweet for logged, _ in group]
         if len(group) < 2 or any(map(ge, ids, ids[1:])):
             for logged, readers in group:
@@ -183,12 +184,18 @@ class Fanout:
         Kept for the rest of this batch only. Its tweets were durable before, so whoever is carried to the list after this
         finds them when his follow is merged.
         """
-        ids, cursor = await self._stores.graph.followers(author, 0, self._limits.fanout_batch)
-        readers = np.empty(len(ids) + 1, np.int64)
-        readers[:-1] = ids
-        readers[-1] = author
-        found = self._readers[author] = readers, cursor > 0
-        return found
+        await self._read_readers((author,))
+        return self._readers[author]
+
+    async def _read_readers(self, authors: Sequence[int]) -> None:
+        if not authors:
+            return
+        found = await self._stores.graph.followers_first(authors, self._limits.fanout_batch)
+        for author, (ids, cursor) in zip(authors, found, strict=True):
+            readers = np.empty(len(ids) + 1, np.int64)
+            readers[:-1] = ids
+            readers[-1] = author
+            self._readers[author] = readers, cursor > 0
 
     async def _parent_first(self, tweet_id: int, parent_author: int, readers: Ids, done: Done, batch: int = 0) -> None:
         """Push the parent of a reply (rule 5) to those of `readers` who follow its author, while its own fan-out runs."""

@@ -113,6 +113,9 @@ class SocialGraph(Protocol):
         """Followers as carried, in order of arrival from cursor `after` (0: the start), and the cursor for the next
         page, 0 at the end. A follower who stays is met exactly once by a walk, whatever comes and goes meanwhile."""
 
+    async def followers_first(self, users: Sequence[int], limit: int) -> list[tuple[Ids, int]]:
+        """For each user what `followers` says from the start."""
+
     async def carry(self, pairs: Sequence[tuple[int, int]]) -> list[Carried]:
         """Make the followees' lists say what `following` says of these (follower, followee) pairs, and count them."""
 

@@ -13,7 +13,7 @@ from ..core.ports import Lane, Stores
 
 READS = {
     "accounts": {"get", "ids_of", "credentials", "counts", "page", "deactivated", "count"},
-    "graph": {"following", "is_following", "following_page", "followers_page", "followers"},
+    "graph": {"following", "is_following", "following_page", "followers_page", "followers", "followers_first"},
     "relations": {"blocks", "related_page", "requests_page", "request", "request_between"},
     "tweets": {"get", "by_authors", "in_conversation", "replies", "repeated", "retweets", "retweet_ids"},
     "engagement": {"likers_page", "liked", "recent_likes", "counts"},

@@ -1,8 +1,8 @@
 """`twit import activity`: a file of interactions becomes accounts, follows and dated tweets.
 
-The file has no follow graph, so one is taken from it first: actor follows target. Tweets go in by batches, each durable
-as a whole and in the file's order, so a run that was stopped anywhere goes on by being started again: a batch whose
-last tweet is there is there. Delivery is the consumers' affair and follows by event.
+The file has no follow graph, so one is taken from it first: actor follows target. Tweets go in by batches in the
+file's order; a run that was stopped anywhere goes on by being started again, with what of a batch is not there.
+Delivery is the consumers' affair and follows by event.
 """
 
 from __future__ import annotations
@@ -77,17 +77,19 @@ async def _tweets(twit: Twit, rows: list[Row], replay: Replay, progress: Progres
 
 
 async def _put(twit: Twit, batch: list[NewTweet]) -> int:
-    """Store a batch unless it is there; returns how many tweets are new. `Conflict` where an id is another tweet's."""
+    """Store what of a batch is not there; returns how many tweets are new. `Conflict` where an id is another tweet's."""
     if not batch:
         return 0
-    last = batch[-1].tweet
-    there = (await twit.stores.tweets.get([last.tweet_id]))[0]
-    if there is not None:
-        if there.author_id != last.author_id or there.created_ms != last.created_ms:
+    wanted = []
+    for new, there in zip(batch, await twit.stores.tweets.get([new.tweet.tweet_id for new in batch]), strict=True):
+        if there is None:
+            wanted.append(new)
+        elif there.author_id != new.tweet.author_id or there.created_ms != new.tweet.created_ms:
             raise Conflict(
-                f"tweet {last.tweet_id} is another file's", meaning="two files of one second share the ids of their imports",
+                f"tweet {there.tweet_id} is another file's", meaning="two files of one second share the ids of their imports",
                 try_="import one of them into a data directory of its own",
             )
+    if not wanted:
         return 0
-    outcomes = await twit.stores.tweets.put(batch)
+    outcomes = await twit.stores.tweets.put(wanted)
     return sum(outcome.status is PutStatus.STORED for outcome in outcomes)

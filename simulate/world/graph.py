@@ -6,7 +6,7 @@ as the older ones: computed places are cursors below `FIRST_SEQUENCE`, the overl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -27,7 +27,9 @@ NOBODY = np.empty(0, np.int64)
 class WorldGraph:
     """`core.ports.SocialGraph`."""
 
-    def __init__(self, base: Base, added: SocialGraph, overlay: SqliteOverlay) -> None:
+    def __init__(self, base: Base, added: SocialGraph, overlay: SqliteOverlay, learn: Callable[[Sequence[int]], None]) -> None:
+        """`learn` is told whom somebody follows: how they travel is asked next, one by one."""
+        self._learn = learn
         self._base = base
         self._added = added
         self._overlay = overlay
@@ -45,7 +47,10 @@ class WorldGraph:
 
     async def following(self, users: Sequence[int]) -> list[Following]:
         added = await self._added.following(users)
-        return [self._together(user, ours) if user <= self._base.users else ours for user, ours in zip(users, added, strict=True)]
+        found = [self._together(user, ours) if user <= self._base.users else ours for user, ours in zip(users, added, strict=True)]
+        if len(found) == 1:  # of many at once, as in a fan-out, few followees are ever looked at
+            self._learn(found[0].followees)
+        return found
 
     async def is_following(self, pairs: Sequence[tuple[int, int]]) -> list[bool]:
         stands = await self._added.is_following(pairs)
@@ -100,6 +105,9 @@ class WorldGraph:
                 return _joined(parts), FIRST_SEQUENCE if len(ids) else 0
         ids, cursor = await self._added.followers(user, after - FIRST_SEQUENCE, limit)
         return _joined([*parts, ids]), FIRST_SEQUENCE + cursor if cursor else 0
+
+    async def followers_first(self, users: Sequence[int], limit: int) -> list[tuple[Ids, int]]:
+        return [await self.followers(user, 0, limit) for user in users]
 
     async def carry(self, pairs: Sequence[tuple[int, int]]) -> list[Carried]:
         computed = self._edges(pairs)

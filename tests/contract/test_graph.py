@@ -65,6 +65,17 @@ async def logged(stores: Stores) -> list[tuple[EventKind, int, int]]:
     return [(one.event.kind, one.event.actor, one.event.target) for one in await stores.log.read(0, 10_000)]
 
 
+async def test_first_pages_of_many_lists_at_once(stores: Stores) -> None:
+    for followee in range(900, 970):
+        await make_followers(stores, followee, range(1, followee - 898))
+    asked = [969, 900, 5, 903, *range(901, 969)]
+    for limit in (3, 1_000):
+        alone = [await stores.graph.followers(user, 0, limit) for user in asked]
+        together = await stores.graph.followers_first(asked, limit)
+        assert [(ids.tolist(), cursor) for ids, cursor in together] == [(ids.tolist(), cursor) for ids, cursor in alone]
+    assert await stores.graph.followers_first([], 3) == []
+
+
 async def test_a_follow_stands_at_once_and_is_told_of_once(stores: Stores) -> None:
     (made,) = await follow(stores, (1, 2))
     assert made.status is CREATED

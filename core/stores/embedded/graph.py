@@ -85,6 +85,9 @@ class SqliteGraph:
     async def followers(self, user: int, after: int, limit: int) -> tuple[Ids, int]:
         return followers.walk(self._db, user, after, limit)
 
+    async def followers_first(self, users: Sequence[int], limit: int) -> list[tuple[Ids, int]]:
+        return [followers.walk(self._db, user, 0, limit) for user in users]
+
     async def carry(self, pairs: Sequence[tuple[int, int]]) -> list[Carried]:
         chunk_max = self._db.limits.follower_chunk
         return await self._db.writer.run(lambda conn: carry(conn, pairs, chunk_max), long=len(pairs) > LONG)

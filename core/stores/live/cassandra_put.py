@@ -23,6 +23,7 @@ from .outbox import Outgoing
 
 GROUP = 16  # tweets stored together: within one time limit
 GROUPS_AT_ONCE = 8
+RESERVING_AT_ONCE = 24  # groups, mostly of one tweet, which have a Paxos round to wait for
 BATCH_BYTES = 4_096  # of several tweets in one batch: past 5 KiB the server complains
 ROW_BYTES = 90  # of a row of a list, about
 
@@ -113,7 +114,7 @@ class Putting:
         await spread(lambda place: self._repeat(call, place), there)
         await spread(lambda some: self._plain(call, some), chunks(plain, GROUP), GROUPS_AT_ONCE)
         groups = list(reserving.values())
-        await spread(lambda group: self._reserving(call, group), groups, GROUPS_AT_ONCE)
+        await spread(lambda group: self._reserving(call, group), groups, RESERVING_AT_ONCE)
 
     async def _repeat(self, call: _Call, place: int) -> None:
         new = call.tweets[place]

@@ -80,14 +80,14 @@ class Reservations:
         return [await self._key(new) for new in news]
 
     async def retweet(self, tweet: Tweet) -> Reserved | PutOutcome:
-        """Reserve the pair for this retweet."""
+        """Reserve the pair for this retweet: mostly it is free, so what is there is looked at only where it is not."""
         pair = pair_of(tweet)
         while True:
+            own = Reserved(tweet.tweet_id, tweet.created_ms, self._claims.stamps.next())
+            if await self._session.compare([("retweets_by.claim", (*pair, *msgspec.structs.astuple(own)))]):
+                return own
             rows = await self._session.read("retweets_by.get", pair)
             if not rows:
-                own = Reserved(tweet.tweet_id, tweet.created_ms, self._claims.stamps.next())
-                if await self._session.compare([("retweets_by.claim", (*pair, *msgspec.structs.astuple(own)))]):
-                    return own
                 continue
             tweet_id, created_ms, claim_us, stood, undone, undone_us = rows[0]
             stamp_us = self._claims.stamps.next(max(claim_us, undone_us or 0))

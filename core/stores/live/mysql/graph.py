@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -45,6 +45,9 @@ _WALK = """SELECT GROUP_CONCAT(follower ORDER BY slot), COUNT(*),
 SUBSTRING_INDEX(SUBSTRING_INDEX(GROUP_CONCAT(slot ORDER BY slot), ',', -2), ',', 1)
 FROM (SELECT follower, slot FROM followers FORCE INDEX (PRIMARY) WHERE shard = %s AND followee = %s AND slot > %s
 ORDER BY slot LIMIT %s) page"""
+_FOLLOWERS = "SELECT user_id, followers FROM user_counts WHERE (shard, user_id) IN %s"
+_LISTS = """SELECT followee, GROUP_CONCAT(follower ORDER BY slot) FROM followers FORCE INDEX (PRIMARY)
+WHERE (shard, followee) IN %s GROUP BY followee"""
 _MERGED = "UPDATE following FORCE INDEX (PRIMARY) SET flags = flags & 1 WHERE (shard, follower, sequence, followee) IN %s"
 
 
@@ -86,9 +89,11 @@ class MysqlGraph:
 
     async def followers(self, user: int, after: int, limit: int) -> tuple[Ids, int]:
         shard = shard_of(user)
-        ids, many, slot = await self._shards.read(shard, lambda session: session.row(_WALK, (shard, user, after, limit + 1)))
-        walked = np.fromstring(ids or "", np.int64, sep=",")
-        return (walked[:limit], int(slot)) if many > limit else (walked, 0)
+        row = await self._shards.read(shard, lambda session: session.row(_WALK, (shard, user, after, limit + 1)))
+        return _walked(row, limit)
+
+    async def followers_first(self, users: Sequence[int], limit: int) -> list[tuple[Ids, int]]:
+        return await self._shards.read_each(users, shard_of, partial(_first_pages, limit=limit))
 
     async def carry(self, pairs: Sequence[tuple[int, int]]) -> list[Carried]:
         async with self._carrying:
@@ -169,6 +174,24 @@ def _unfollow(session: Session, own: Sequence[tuple[tuple[int, int], Sequence[Ev
     session.each(_REMOVE, sorted(gone))
     counted.store(session, [counts[follower] for follower in {follower for _, follower, _ in gone}])
     return stood
+
+
+def _first_pages(session: Session, users: Sequence[int], limit: int) -> list[tuple[Ids, int]]:
+    """Lists that fit into a page all at once, the few larger ones each by a walk of its own."""
+    many = dict(session.among(_FOLLOWERS, keyed(users)))
+    whole = [user for user, followers in many.items() if 0 < followers <= limit]
+    found = {followee: (np.fromstring(ids, np.int64, sep=",")[:limit], 0) for followee, ids in session.among(_LISTS, keyed(whole))}
+    for user, followers in many.items():
+        if followers > limit:
+            found[user] = _walked(session.row(_WALK, (shard_of(user), user, 0, limit + 1)), limit)
+    nobody = np.empty(0, np.int64)
+    return [found.get(user, (nobody, 0)) for user in users]
+
+
+def _walked(row: Sequence[Any], limit: int) -> tuple[Ids, int]:
+    ids, many, slot = row
+    walked = np.fromstring(ids or "", np.int64, sep=",")
+    return (walked[:limit], int(slot)) if many > limit else (walked, 0)
 
 
 def _whole(session: Session, users: Sequence[int]) -> list[Following]:
