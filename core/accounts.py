@@ -21,6 +21,7 @@ from .limits import Limits
 from .model import AccountStatus, Credentials, Event, EventKind, NewAccount, User
 from .offload import Offload
 from .passwords import Passwords
+from .patience import soon
 from .ports import Stores
 from .sessions import Sessions
 
@@ -62,7 +63,8 @@ class AccountCommands:
         users = await self._stores.accounts.create(accounts)
         readers = np.array([user.user_id for user in users], dtype=np.int64)
         try:
-            await self._stores.timelines.open_empty(readers, self._clock.now_ms())
+            opened = self._stores.timelines.open_empty(readers, self._clock.now_ms())
+            await (soon(self._limits, opened) if len(users) == 1 else opened)
         except StoreError as error:
             log.warning("no timeline yet for %d new accounts, reading will build it: %s", len(users), error)
         await self._caches.sync()
@@ -117,7 +119,7 @@ class AccountCommands:
             self._seen_ms.clear()  # costs each of them one more write
         self._seen_ms[user_id] = now_ms
         try:
-            await self._stores.timelines.touch(np.array([user_id], dtype=np.int64), now_ms)
+            await soon(self._limits, self._stores.timelines.touch(np.array([user_id], dtype=np.int64), now_ms))
         except StoreError as error:
             log.warning("user %d was seen, but his timeline does not know: %s", user_id, error)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .caches import Caches
+from .errors import StoreError
 from .limits import Limits
 from .model import Row, RowState
 from .ports import Stores
@@ -26,7 +27,7 @@ class Candidates:
         self._caches = caches
         self._viewer = viewer
         self._row: Row | None = None
-        self._uncached = False
+        self.uncached = False
         self._pulled = viewer.pulled
         if viewer.unmerged:
             self._pulled = tuple(dict.fromkeys((*viewer.pulled, *(followee for followee, _ in viewer.unmerged))))
@@ -46,14 +47,14 @@ class Candidates:
         found = await rows.find(self._viewer.user_id, 0 if self.before == TOP else self.before, want)
         self.how, self.calls = found.how, found.calls
         self._row = self.from_row = found.row
-        self._uncached = found.row is None
+        self.uncached = found.row is None
         if found.row is not None:
             self.complete_back_to = found.row.complete_back_to
 
     async def run(self, want: int, now_ms: int) -> list[int]:
         """The next candidates, about `want`; moves `before` down. An empty run does not mean the end: `ended` does."""
         self.outside, self.in_row, self.only_originals = set(), [], False
-        if not self._uncached:
+        if not self.uncached:
             row = self._row
             self._row = None
             if row is None:
@@ -67,13 +68,17 @@ class Candidates:
         self.before, self.ended, self.from_row = before, False, None
         return await self.run(want, now_ms)
 
+    def leave_row(self) -> None:
+        """Go on without the row: its store is away. What is handed out from here on is whole without it."""
+        self._row, self.uncached, self.from_row = None, True, None
+
     def sources(self, tweet_id: int) -> tuple[Source, ...]:
         """Where a candidate of the last run came from."""
         unmerged = {followee for followee, _ in self._viewer.unmerged}
         found = [Source.PUSHED] if tweet_id in self.in_row else []
         if tweet_id in self.outside:
             tweet = self._caches.tweet_cache.peek(tweet_id)
-            if self._uncached or tweet is None:
+            if self.uncached or tweet is None:
                 found.append(Source.MERGED)
             else:
                 author = tweet.author_id
@@ -83,8 +88,14 @@ class Candidates:
 
     async def in_cache(self, tweet_id: int, now_ms: int) -> bool:
         """Whether the row, or what is read below it, holds this tweet."""
-        row = await self._stores.timelines.read(self._viewer.user_id, tweet_id + 1, 1, now_ms)
+        if self.uncached:
+            return True
         self.calls += 1
+        try:
+            row = await self._stores.timelines.read(self._viewer.user_id, tweet_id + 1, 1, now_ms)
+        except StoreError:
+            self.leave_row()
+            return True
         if row.state is not RowState.COMPLETE or tweet_id < row.complete_back_to:
             return True
         return len(row.entries) > 0 and int(row.entries[0, 0]) == tweet_id
@@ -93,10 +104,14 @@ class Candidates:
         """The next window; `None` from where on the row is of no use, or was lost since."""
         if self.before <= self.complete_back_to:
             return None
-        row = await self._stores.timelines.read(self._viewer.user_id, self.before, want, now_ms)
         self.calls += 1
+        try:
+            row = await self._stores.timelines.read(self._viewer.user_id, self.before, want, now_ms)
+        except StoreError:
+            self.leave_row()
+            return None
         if row.state is not RowState.COMPLETE:
-            self._uncached = True
+            self.uncached = True
             return None
         if self.from_row is not None and (row.mark, row.complete_back_to) != (self.from_row.mark, self.complete_back_to):
             self.from_row = None  # the page is of two moments

@@ -226,7 +226,8 @@ class Timelines(Protocol):
         Returns `model.Push` codes, one group behind the other; what the same call would push out again may be refused instead."""
 
     async def read(self, reader: int, before: int, limit: int, now_ms: int) -> Row:
-        """The newest `limit` entries with id < `before` (0: from the top)."""
+        """The newest `limit` entries with id < `before` (0: from the top). Gives up after a fifth of `store_timeout_ms`: who reads
+        can do without the row."""
 
     async def raw(self, reader: int) -> Entries:
         """Every entry of the row as it is stored: in the store's own order, repetitions and all; none where it is absent.

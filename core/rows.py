@@ -1,29 +1,41 @@
 """Gets a reader a usable cached timeline (rule 12): the row as it is, or rebuilt once while others wait, or none.
 
 The first to miss builds at once: marks the row building, so that pushes reach it, then fills it. Others wait with jitter up
-to `rebuild_wait_ms`; whoever waited in vain is told to read without a cache, never given an empty row.
+to `rebuild_wait_ms`; whoever waited in vain is told to read without a cache, never given an empty row. So is everybody while the
+store of the rows is away: a cache may fail no reader.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, NamedTuple
+import logging
+from collections.abc import Awaitable
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
 from .clock import Clock
 from .entropy import Chance
-from .errors import StoreFull
+from .errors import StoreError
 from .limits import Limits
 from .model import Mark, Row, RowState
+from .patience import soon
 from .ports import Stores
 from .rebuild import Truth
 
 if TYPE_CHECKING:
     from .model import Ids
 
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
 ATTEMPTS_MAX = 4  # a removal or a second builder may spoil an attempt; so many in a row are no accident
 POLL_MS = 10  # another process's rebuild is looked at this often, times 0.5 to 1.5
+
+
+class RowsAway(StoreError):
+    """The store of the rows failed; not one of those that hold the truth."""
 
 
 class Found(NamedTuple):
@@ -44,31 +56,56 @@ class Rows:
         self._chance = chance
         self._truth = truth
         self._building: dict[int, asyncio.Future[None]] = {}
+        self._away = False
 
     async def find(self, reader: int, before: int, limit: int) -> Found:
-        """Read the window of `limit` entries below `before`, after a rebuild where the row is lapsed, lost or half built."""
+        """Read the window of `limit` entries below `before`, after a rebuild where the row is lapsed, lost or half built.
+
+        Raises the errors of the stores of truth alone."""
+        try:
+            found = await self._find(reader, before, limit)
+        except RowsAway as error:
+            if not self._away:
+                log.warning("timelines are read without their rows: %s", error)
+            self._away = True
+            return Found(None, "uncached", 1)
+        self._away = False
+        return found
+
+    async def _find(self, reader: int, before: int, limit: int) -> Found:
         now = self._clock.now_ms()
-        row = await self._timelines.read(reader, before, limit, now)
+        row = await self._read(reader, before, limit, now)
         if row.state is RowState.COMPLETE:
             if now - row.seen_ms > self._limits.seen_write_ms:
-                await self._timelines.touch(_one(reader), now)
+                with suppress(RowsAway):  # it was read; the next reading notes it
+                    await self._soon(self._timelines.touch(_one(reader), now))
             return Found(row, "complete", 1)
         if reader not in self._building and not self._another_builds(row, now):
-            try:
-                await self._build_alone(reader)
-            except StoreFull:  # no room for a cache is no reason not to answer
-                return Found(None, "uncached", 3)
-            row = await self._timelines.read(reader, before, limit, self._clock.now_ms())
+            await self._build_alone(reader)
+            row = await self._read(reader, before, limit, self._clock.now_ms())
             return Found(row, "rebuilt", 5) if row.state is RowState.COMPLETE else Found(None, "uncached", 5)
         return await self._wait(reader, before, limit)
 
+    async def _read(self, reader: int, before: int, limit: int, now_ms: int) -> Row:
+        """A row's window; stores bound this themselves (see the port)."""
+        try:
+            return await self._timelines.read(reader, before, limit, now_ms)
+        except StoreError as error:
+            raise RowsAway(str(error)) from error
+
+    async def _soon(self, call: Awaitable[T]) -> T:
+        try:
+            return await soon(self._limits, call)
+        except StoreError as error:
+            raise RowsAway(str(error)) from error
+
     async def rebuild(self, reader: int) -> bool:
         """Begin the row and fill it from truth; false where others kept changing it meanwhile."""
-        mark = (await self._timelines.begin((reader,), self._clock.now_ms()))[0]
+        mark = (await self._soon(self._timelines.begin((reader,), self._clock.now_ms())))[0]
         for _ in range(ATTEMPTS_MAX):
             entries, complete_back_to = (await self._truth.truth((reader,)))[0]
             now = self._clock.now_ms()
-            if await self._timelines.replace(reader, entries, complete_back_to, mark, now):
+            if await self._soon(self._timelines.replace(reader, entries, complete_back_to, mark, now)):
                 return True
             again = await self._mark_again(reader, mark)
             if again is None:
@@ -79,11 +116,11 @@ class Rows:
     async def _mark_again(self, reader: int, mark: Mark) -> Mark | None:
         """The mark for another attempt where entries were removed or the row was dropped; `None` where another has it."""
         now = self._clock.now_ms()
-        row = await self._timelines.read(reader, 0, 1, now)
+        row = await self._read(reader, 0, 1, now)
         if row.state is RowState.COMPLETE:
             return None
         if row.state is RowState.ABSENT:
-            return (await self._timelines.begin((reader,), now))[0]
+            return (await self._soon(self._timelines.begin((reader,), now)))[0]
         return None if row.mark.epoch == mark.epoch else row.mark
 
     async def _build_alone(self, reader: int) -> None:
@@ -93,7 +130,8 @@ class Rows:
         try:
             await self.rebuild(reader)
         except BaseException:
-            await self._timelines.drop((reader,))  # or everybody would wait for nobody until the takeover
+            with suppress(RowsAway):
+                await self._soon(self._timelines.drop((reader,)))  # or everybody would wait for nobody until the takeover
             raise
         finally:
             del self._building[reader]
@@ -110,7 +148,7 @@ class Rows:
             else:
                 await self._clock.sleep(min(left / 1e6, POLL_MS / 1_000 * (0.5 + self._chance.random())))
             now = self._clock.now_ms()
-            row = await self._timelines.read(reader, before, limit, now)
+            row = await self._read(reader, before, limit, now)
             calls += 1
             if row.state is RowState.COMPLETE:
                 return Found(row, "waited", calls)

@@ -16,10 +16,11 @@ from .caches import Caches
 from .candidates import Candidates
 from .clock import Clock
 from .entropy import Chance
-from .errors import NotFound
+from .errors import NotFound, StoreError
 from .limits import Limits
 from .model import AccountStatus, Tweet
 from .pages import checked_limit, filled
+from .patience import soon
 from .ports import Stores
 from .rebuild import Truth
 from .rows import Rows
@@ -245,9 +246,13 @@ class HomeTimelines:
                     missing[parent] = tweet
                     replies += [tweet] if tweet.reply_to else []
         newest = sorted(missing, reverse=True)
-        if newest:
+        if newest and not candidates.uncached:
             entries = np.array([(tweet_id, missing[tweet_id].retweet_of) for tweet_id in newest], np.int64)
-            await self._stores.timelines.push(entries, np.array((viewer.user_id,), np.int64), self._clock.now_ms())
+            pushed = self._stores.timelines.push(entries, np.array((viewer.user_id,), np.int64), self._clock.now_ms())
+            try:
+                await soon(self._limits, pushed)
+            except StoreError:
+                candidates.leave_row()
         return newest
 
 

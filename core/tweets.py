@@ -21,6 +21,7 @@ from .errors import Conflict, Forbidden, Gone, Invalid, NotFound, StoreError
 from .ids import TweetIds, ms_of
 from .limits import Limits
 from .model import Event, EventKind, IdempotencyKey, NewTweet, PutOutcome, PutStatus, Tweet
+from .patience import soon
 from .ports import Stores
 from .sight import Sight
 
@@ -165,7 +166,7 @@ class TweetCommands:
         entries = np.array([[tweet.tweet_id, tweet.retweet_of]], dtype=np.int64)
         readers = np.array([tweet.author_id], dtype=np.int64)
         try:
-            await self._stores.timelines.push(entries, readers, self._clock.now_ms())
+            await soon(self._limits, self._stores.timelines.push(entries, readers, self._clock.now_ms()))
         except StoreError as error:
             log.warning("tweet %d stands, but its author's timeline will show it late: %s", tweet.tweet_id, error)
 
