@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 ARGS ?=
+OVER_LIVE := tests/unit/test_stateful.py tests/gateway -k "not litestar and not same_bytes" \
+	--ignore tests/gateway/test_schema.py --ignore tests/gateway/test_server.py
 
 .PHONY: serve test check lint types slow crash live servers live-down bench clean
 
@@ -30,9 +32,10 @@ slow: $(VENV)/dev
 crash: $(VENV)/dev
 	TWIT_CRASH_ROUNDS=200 $(BIN)/python -m pytest tests/crash -m slow -s $(ARGS)
 
-# One process: the tests share the servers.
+# Each test process has a namespace of its own on the servers. Then what is said of any world, over the live one.
 live: $(VENV)/dev servers
-	$(BIN)/python -m pytest -m live $(ARGS)
+	TWIT_LIVE_RUN=make $(BIN)/python -m pytest -n 2 -m live $(ARGS)
+	TWIT_LIVE_RUN=make $(BIN)/python -m pytest -n 2 -m "not slow and not live" --world live $(OVER_LIVE)
 
 servers:
 	$(PYTHON) -m tests.live.servers up

@@ -33,8 +33,8 @@ _opened: dict[str, list[LiveStores]] = {}  # namespace → whoever has written s
 
 
 def whole(partitions: int = PARTITIONS) -> LiveConfig:
-    """A world of this run's own."""
-    return config(f"w{os.getpid()}p{partitions}", partitions)
+    """A world of this run's own; runs that are given one name, one after the other, find their schemas made."""
+    return config(f"w{os.environ.get('TWIT_LIVE_RUN', os.getpid())}p{partitions}", partitions)
 
 
 async def emptied(settings: LiveConfig) -> LiveConfig:

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import random
 
+import builders
 import pytest
 from hypothesis import HealthCheck, settings
 from machine import PEOPLE, Service
 from walks import take
 
+EMBEDDED = builders.opened is builders.open_embedded
+EXAMPLES, WALKS, STEPS = (25, 8, 300) if EMBEDDED else (3, 2, 150)  # other worlds take their time
+
 TestService = Service.TestCase
 TestService.settings = settings(
-    max_examples=25, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=EXAMPLES, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
 )
 
 MOVES = {
@@ -40,13 +44,13 @@ MOVES = {
 }
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(WALKS))
 def test_a_long_walk(seed):
     chance = random.Random(seed)
     machine = Service()
     try:
         machine.people_come(follows=people_pairs(chance), famous=set(), authors=[])
-        for _ in range(300):
+        for _ in range(STEPS):
             (move,) = chance.choices(list(MOVES), MOVES.values())
             take(machine, move, chance)
         machine.after_a_drain_everything_is_the_models(2)
