@@ -43,6 +43,9 @@ class EmbeddedOutbox:
         rows = self._db.rows("SELECT offset, payload FROM events WHERE at_ms < ? ORDER BY offset", (before_ms,))
         return [self._outgoing(*row) for row in rows if row[0] not in self._sent][:limit]
 
+    async def found(self, outgoing: Sequence[Outgoing]) -> None:
+        """Nothing comes after a write."""
+
     async def sent(self, outgoing: Sequence[Outgoing]) -> None:
         self._sent.update(int(one.place) for one in outgoing)
 

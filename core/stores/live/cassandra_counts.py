@@ -58,9 +58,9 @@ class Counts:
         self._session = session
         self._lists = lists
 
-    async def change(self, changes: Iterable[tuple[str, tuple[int, ...]]]) -> None:
-        """Write what `Changes.bound` says; what gets no answer is left to a recount."""
-        await self._session.count(list(changes))
+    async def change(self, changes: Iterable[tuple[str, tuple[int, ...]]]) -> bool:
+        """Write what `Changes.bound` says; false where something got no answer, which is then to be mended."""
+        return await self._session.count(list(changes))
 
     async def of_tweets(self, tweet_ids: Sequence[int]) -> list[TweetCounts]:
         """Zeros where nothing was counted; never below zero."""
@@ -80,20 +80,41 @@ class Counts:
         """The same for the number of an author's tweets."""
         return await spread(self._recount_author, author_ids, width=8)
 
+    async def lacking(self, tweet_ids: Sequence[int]) -> list[tuple[int, ...]]:
+        """What each tweet's counters lack of what its lists hold, in the order of TweetCounts; zeros where they are right."""
+        return [lack for lack, _ in await spread(self._lacking, tweet_ids, width=8)]
+
+    async def lacking_authors(self, author_ids: Sequence[int]) -> list[int]:
+        """The same of an author's number of tweets."""
+        return [lack for lack, _ in await spread(self._lacking_author, author_ids, width=8)]
+
+    async def add(self, lacks: Sequence[tuple[int, tuple[int, ...]]]) -> None:
+        """Make up for what tweets lack."""
+        await self._session.count([("counts.add", (*lack, tweet_id)) for tweet_id, lack in lacks if any(lack)])
+
+    async def add_authors(self, lacks: Sequence[tuple[int, int]]) -> None:
+        """The same for authors."""
+        await self._session.count([("authors.add", (lack, author)) for author, lack in lacks if lack])
+
     async def _recount(self, tweet_id: int) -> TweetCounts:
-        kept = (await self._rows("counts.get", [tweet_id])).get(tweet_id, (0, 0, 0, 0))
-        true = await spread(lambda table: self._lists.size(table, tweet_id), COUNTED)
-        lack = [there - (had or 0) for there, had in zip(true, kept, strict=True)]
-        if any(lack):
-            await self._session.count([("counts.add", (*lack, tweet_id))])
+        lack, true = await self._lacking(tweet_id)
+        await self.add([(tweet_id, lack)])
         return TweetCounts(*true)
 
     async def _recount_author(self, author: int) -> int:
+        lack, true = await self._lacking_author(author)
+        await self.add_authors([(author, lack)])
+        return true
+
+    async def _lacking(self, tweet_id: int) -> tuple[tuple[int, ...], Sequence[int]]:
+        kept = (await self._rows("counts.get", [tweet_id])).get(tweet_id, (0, 0, 0, 0))
+        true = await spread(lambda table: self._lists.size(table, tweet_id), COUNTED)
+        return tuple(there - (had or 0) for there, had in zip(true, kept, strict=True)), true
+
+    async def _lacking_author(self, author: int) -> tuple[int, int]:
         kept = (await self._rows("authors.get", [author])).get(author, (0,))
         true = await self._lists.size(USER_TWEETS, author)
-        if true != (kept[0] or 0):
-            await self._session.count([("authors.add", (true - (kept[0] or 0), author))])
-        return true
+        return true - (kept[0] or 0), true
 
     async def _rows(self, name: str, ids: Sequence[int]) -> Mapping[int, tuple[int | None, ...]]:
         asked = chunks(list(dict.fromkeys(ids)), IN_MAX)

@@ -79,8 +79,8 @@ class Deleting:
             async with self._session.limited(len(first)):
                 await spread(one, list((await self._rows(list(first))).values()))
         finally:
-            self._outbox.wrote([one for place in sorted(call.outgoing) for one in call.outgoing[place]])
-            await self._counts.change(call.changes.bound())
+            outgoing = [one for place in sorted(call.outgoing) for one in call.outgoing[place]]
+            await self._outbox.wrote(outgoing, self._counts.change(call.changes.bound()))
         return answers
 
     async def _one(self, call: _Call, place: int, row: _Row, events: Sequence[Event]) -> bool:

@@ -110,8 +110,8 @@ class Liking:
                 await spread(lambda group: self._partition(call, group), wishes, GROUPS_AT_ONCE)
         finally:
             call.outgoing.sort(key=lambda one: one[0])
-            self._outbox.wrote([one for _, some in call.outgoing for one in some])
-            await self._counts.change(call.changes.bound())
+            outgoing = [one for _, some in call.outgoing for one in some]
+            await self._outbox.wrote(outgoing, self._counts.change(call.changes.bound()))
         return call.changed
 
     async def _partition(self, call: _Call, wishes: Sequence[Wish]) -> None:

@@ -22,6 +22,7 @@ from .cassandra_delete import Deleting
 from .cassandra_driver import CONNECT_TIMEOUT_S, Driver, keyspace_of, translate
 from .cassandra_likes import Liking
 from .cassandra_lists import Lists
+from .cassandra_mend import Mending
 from .cassandra_outbox import CassandraOutbox
 from .cassandra_put import Putting
 from .cassandra_reservations import Reservations
@@ -65,7 +66,7 @@ class Cassandra:
         lists = Lists(session)
         counts = Counts(session, lists)
         reservations = Reservations(session, claims)
-        self.outbox = CassandraOutbox(session, clock, stamps, outbox)
+        self.outbox = CassandraOutbox(session, clock, stamps, outbox, Mending(session, counts))
         putting = Putting(session, lists, counts, self.outbox, claims=claims, reservations=reservations)
         deleting = Deleting(session, counts, self.outbox, claims)
         self.tweets = CassandraTweets(

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import struct
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 import msgspec
 
@@ -17,6 +18,7 @@ from ...clock import Clock
 from ...model import Event
 from .cassandra_buckets import Stamps
 from .cassandra_claims import LATE_MS
+from .cassandra_mend import Mending
 from .cassandra_session import WIDTH, Bound, CassandraSession, chunks, spread
 from .outbox import Outbox, Outgoing
 
@@ -50,13 +52,15 @@ class CassandraOutbox:
 
     name = "cassandra"
 
-    def __init__(self, session: CassandraSession, clock: Clock, stamps: Stamps, outbox: Outbox) -> None:
+    def __init__(self, session: CassandraSession, clock: Clock, stamps: Stamps, outbox: Outbox, mending: Mending) -> None:
         self._session = session
+        self._mending = mending
         self._clock = clock
         self._stamps = stamps
         self._outbox = outbox
         self._kept = 0  # the minute in `outbox_mark`: nothing lies before it
         self._marks: list[int] = []  # a minute for each lag: before it nothing lay when we last looked
+        self._uncounted: set[bytes] = set()  # places of rows whose writes were not counted: they stay for a sweep
 
     async def open(self) -> None:
         """Find the low-water mark, or set it in a new keyspace; then be swept."""
@@ -82,10 +86,16 @@ class CassandraOutbox:
             outgoing.append(Outgoing(self.name, _PLACE.pack(slot, minute, at_us) + ident, event))
         return bound, outgoing
 
-    def wrote(self, outgoing: Sequence[Outgoing]) -> None:
-        """Hand on what is durable."""
-        if outgoing:
-            self._outbox.wrote(outgoing)
+    async def wrote(self, outgoing: Sequence[Outgoing], counting: Coroutine[Any, Any, bool]) -> None:
+        """Count what was written, then hand it on: a row that is gone was counted."""
+        counted = False
+        try:
+            counted = await counting
+        finally:
+            if outgoing:
+                if not counted:
+                    self._uncounted.update(one.place for one in outgoing)
+                self._outbox.wrote(outgoing)
 
     async def waiting(self, before_ms: int, limit: int) -> list[Outgoing]:
         now = self._clock.now_ms() // 60_000
@@ -97,9 +107,16 @@ class CassandraOutbox:
         oldest = sorted(found.values(), key=lambda one: one[0])
         return [outgoing for _, outgoing in oldest[:limit]]
 
+    async def found(self, outgoing: Sequence[Outgoing]) -> None:
+        await self._mending.events(one.event for one in outgoing)
+        self._uncounted.difference_update(one.place for one in outgoing)
+
     async def sent(self, outgoing: Sequence[Outgoing]) -> None:
         partitions: dict[tuple[int, int], list[Bound]] = defaultdict(list)
         for one in outgoing:
+            if one.place in self._uncounted:
+                self._uncounted.remove(one.place)
+                continue
             slot, minute, at_us = _PLACE.unpack_from(one.place)
             values = (self._stamps.next(at_us), slot, minute, at_us, one.place[_PLACE.size :])
             partitions[slot, minute].append(("outbox.sent", values))

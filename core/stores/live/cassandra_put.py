@@ -72,8 +72,8 @@ class Putting:
             async with self._session.limited(len(tweets)):
                 await self._store(call)
         finally:
-            self._outbox.wrote([one for place in sorted(call.outgoing) for one in call.outgoing[place]])
-            await self._counts.change(call.changes.bound())
+            outgoing = [one for place in sorted(call.outgoing) for one in call.outgoing[place]]
+            await self._outbox.wrote(outgoing, self._counts.change(call.changes.bound()))
         return call.outcomes
 
     async def _store(self, call: _Call) -> None:

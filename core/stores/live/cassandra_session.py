@@ -123,18 +123,21 @@ class CassandraSession:
             rows = await self._send(self._batch(BatchType.UNLOGGED, bound), None, WRITE)
         return bool(rows[0][0])
 
-    async def count(self, bound: Sequence[Bound]) -> None:
-        """Change counters. They are not idempotent, so never again; one that is lost must not fail what it counts."""
+    async def count(self, bound: Sequence[Bound]) -> bool:
+        """Change counters; false where one got no answer. They are not idempotent, so never again; one that is lost must not
+        fail what it counts."""
 
-        async def one(item: Bound) -> None:
+        async def one(item: Bound) -> bool:
             self.written.add(item[0])
             try:
                 async with asyncio.timeout(self.timeout_s * REQUEST_SHARE):
                     await self._send(self.driver.prepared[item[0]], item[1], WRITE)
             except (StoreError, TimeoutError):
                 self.lost_counts += 1
+                return False
+            return True
 
-        await spread(one, bound)
+        return all(await spread(one, bound)) if bound else True
 
     async def drain(self) -> None:
         """Wait until nothing is under way, at most one store timeout."""

@@ -31,6 +31,9 @@ class OutboxSource(Protocol):
     async def waiting(self, before_ms: int, limit: int) -> list[Outgoing]:
         """Rows written before `before_ms`, the oldest first (as far as one can tell over shards)."""
 
+    async def found(self, outgoing: Sequence[Outgoing]) -> None:
+        """A sweep found these and Kafka has them: do what whoever wrote them may have died before. Again is harmless."""
+
     async def sent(self, outgoing: Sequence[Outgoing]) -> None:
         """Kafka has them: take their rows away. Again is harmless."""
 

@@ -207,6 +207,8 @@ class Relay:
         while rows:
             await self._producer.send(self._records(rows, b""))
             await self._bury(rows)
+            if len(rows) < SWEEP_MAX:  # a backlog was left because Kafka was away, not because its writers died
+                await source.found(rows)
             await source.sent(rows)
             rows = await source.waiting(before_ms, SWEEP_MAX) if len(rows) == SWEEP_MAX else []
 

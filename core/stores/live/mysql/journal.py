@@ -84,6 +84,9 @@ class MysqlOutbox:
         found.sort(key=lambda one: one[0])
         return [outgoing for _, outgoing in found[:limit]]
 
+    async def found(self, outgoing: Sequence[Outgoing]) -> None:
+        """Nothing comes after a transaction."""
+
     async def sent(self, outgoing: Sequence[Outgoing]) -> None:
         places = [_place.unpack(one.place) for one in outgoing]
 
