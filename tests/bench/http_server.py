@@ -1,8 +1,9 @@
-"""The two servers of the HTTP rows, each in a process on core 0: ours over a built world, and a raw ASGI app on the same uvicorn.
+"""The servers of the HTTP rows, each in a process on core 0: ours over a built world, and a raw ASGI app on the same uvicorn.
 
     python -m tests.bench.http_server twit FOLDER [--cold]     python -m tests.bench.http_server raw FOLDER --page-bytes N
+    python -m tests.bench.http_server live NAMESPACE
 
-Both print their port. The raw app joins, for each request, 50 prebuilt fragments, other ones for each reader, found by his token.
+Each prints its port. `live` stands on the servers of `make live`. The raw app joins, for each request, 50 prebuilt fragments, other ones for each reader, found by his token.
 `--cold` forgets all tweets and fragments before each request, so that every page is made from SQLite.
 """
 
@@ -15,26 +16,44 @@ import os
 import random
 import signal
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
-from twit.core.clock import SystemClock
+from twit.core.clock import Clock, SystemClock
 from twit.core.entropy import SystemEntropy
 from twit.core.gateway import server
 from twit.core.gateway.front import Asgi
 from twit.core.gateway.server import HttpServer, Serving, serve
 from twit.core.limits import Limits
 from twit.core.offload import ThreadOffload
+from twit.core.ports import Stores
 from twit.core.stores.embedded import open_stores
+from twit.core.stores.live.stores import open_live_stores
 from twit.core.wiring import build
 
 PAGE, FRAGMENTS = 50, 12_000
 CORE = 0
+PARTITIONS = 4
 
 
 async def twit(folder: Path, *, cold: bool) -> None:
     clock, limits = SystemClock(), Limits()
-    stores = open_stores(folder, limits, clock)
+    await serving(open_stores(folder, limits, clock), limits, clock, cold=cold)
+
+
+async def live(namespace: str) -> None:
+    """As many lanes as row 16 made."""
+    sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "live")]
+    import parts
+
+    clock, limits = SystemClock(), Limits()
+    config = parts.config(namespace, PARTITIONS)
+    await serving(await open_live_stores(config, limits, clock, "bench"), limits, clock)
+
+
+async def serving(stores: Stores, limits: Limits, clock: Clock, *, cold: bool = False) -> None:
+    """Until SIGTERM."""
     service = await build(
         stores, limits=limits, clock=clock, chance=random.Random(1), entropy=SystemEntropy(), offload=ThreadOffload(1)
     )
@@ -107,13 +126,17 @@ async def raw(requests: Path, page_bytes: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("which", choices=("twit", "raw"))
-    parser.add_argument("path", type=Path, help="twit: the data folder; raw: the file of home requests")
+    parser.add_argument("which", choices=("twit", "live", "raw"))
+    parser.add_argument("path", help="twit: the data folder; live: the namespace; raw: the file of home requests")
     parser.add_argument("--cold", action="store_true")
     parser.add_argument("--page-bytes", type=int, default=28_000)
     given = parser.parse_args()
+    if given.which == "live":  # beside servers that need both cores
+        asyncio.run(live(given.path))
+        return
     os.sched_setaffinity(0, {CORE})
-    asyncio.run(twit(given.path, cold=given.cold) if given.which == "twit" else raw(given.path, given.page_bytes))
+    path = Path(given.path)
+    asyncio.run(twit(path, cold=given.cold) if given.which == "twit" else raw(path, given.page_bytes))
 
 
 if __name__ == "__main__":

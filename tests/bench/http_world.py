@@ -22,7 +22,8 @@ from twit.core.clock import SystemClock
 from twit.core.ids import id_at
 from twit.core.limits import Limits
 from twit.core.model import NewAccount, NewFollow, NewTweet, Session, Tweet
-from twit.core.stores.embedded import EmbeddedStores, open_stores
+from twit.core.ports import Stores
+from twit.core.stores.embedded import open_stores
 
 AGE_MS = 3_600_000  # the newest tweet is about so old
 WORDS = "the of and to in is you that it he was for on are as with his they at be this have from or one had by word but not what".split()
@@ -68,21 +69,24 @@ def build(folder: Path, shape: Shape) -> None:
 async def _build(folder: Path, shape: Shape) -> None:
     clock = SystemClock()
     stores = open_stores(folder, Limits(), clock, durable=False)
-    now = clock.now_ms()
     try:
-        await _people(stores, shape, now)
-        await _edges(stores, shape, now)
-        await _tweets(stores, shape, now)
-        readers = shape.some(shape.readers)
-        for some in batches(readers, 4_096):
-            await asyncio.gather(*(
-                stores.tokens.put(Session(hashlib.sha256(token(user).encode()).digest(), user, now)) for user in some
-            ))
+        await fill(stores, shape, clock.now_ms())
     finally:
         await stores.health.close()
 
 
-async def _people(stores: EmbeddedStores, shape: Shape, now: int) -> None:
+async def fill(stores: Stores, shape: Shape, now: int) -> None:
+    """Put the world into these stores, which are empty."""
+    await _people(stores, shape, now)
+    await _edges(stores, shape, now)
+    await _tweets(stores, shape, now)
+    for some in batches(shape.some(shape.readers), 256):
+        await asyncio.gather(*(
+            stores.tokens.put(Session(hashlib.sha256(token(user).encode()).digest(), user, now)) for user in some
+        ))
+
+
+async def _people(stores: Stores, shape: Shape, now: int) -> None:
     for some in batches(range(1, shape.people + 1), 5_000):
         await stores.accounts.create([
             NewAccount(username=f"person_{n}", email="", created_ms=now, password_hash="", display_name=f"Person Number {n}")
@@ -90,7 +94,7 @@ async def _people(stores: EmbeddedStores, shape: Shape, now: int) -> None:
         ])
 
 
-async def _edges(stores: EmbeddedStores, shape: Shape, now: int) -> None:
+async def _edges(stores: Stores, shape: Shape, now: int) -> None:
     """Edges of the readers, and of the followers of the authors."""
     distances, people = shape.distances(), shape.people
     followers = {author: [(author - 1 - k) % people + 1 for k in distances] for author in shape.some(shape.authors)}
@@ -110,7 +114,7 @@ async def _edges(stores: EmbeddedStores, shape: Shape, now: int) -> None:
         await stores.graph.carry(some)
 
 
-async def _tweets(stores: EmbeddedStores, shape: Shape, now: int) -> None:
+async def _tweets(stores: Stores, shape: Shape, now: int) -> None:
     """One tweet of everybody, in random order, into the rows of the readers who follow him."""
     chance = random.Random(shape.seed)
     authors = list(range(1, shape.people + 1))
