@@ -15,7 +15,8 @@ from .caches import Caches
 from .clock import Clock
 from .consumer import Done
 from .limits import Limits
-from .model import AuthorMode, Carried, Event, EventKind, FanoutMode, LoggedEvent, RowState, Tweet, Work
+from .model import AuthorMode, Carried, Event, EventKind, FanoutMode, LoggedEvent, Work
+from .partings import Partings
 from .ports import Stores
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Carrier:
         self._carried: dict[int, Carried] = {}
         self._unmerged: dict[int, dict[int, int]] = {}
         self._merged: list[tuple[int, int, int]] = []
+        self._parted: dict[tuple[int, int], None] = {}  # follower and followee of this batch's ended follows
+        self._partings = Partings(stores, limits, clock, caches)
         self._asked: dict[int, FanoutMode] = {}  # authors whose mode was asked for, and the mode they had then
 
     async def prepare(self, events: Sequence[LoggedEvent], _pending: dict[int, Work]) -> None:
@@ -48,6 +51,7 @@ class Carrier:
         self._carried.clear()
         self._unmerged.clear()
         self._merged.clear()
+        self._parted.clear()
         edges = [logged for logged in events if logged.event.kind in _EDGE_KINDS]
         if edges:
             pairs = [(logged.event.actor, logged.event.target) for logged in edges]
@@ -66,7 +70,8 @@ class Carrier:
             await self._merge(event.actor, event.target)
             await self._watch(event.target, self._carried[logged.offset].followers)
         elif event.kind is EventKind.UNFOLLOWED:
-            await self._clean(event.actor, event.target)
+            await self._partings.part(event.actor, event.target)
+            self._parted[event.actor, event.target] = None
             await self._watch(event.target, self._carried[logged.offset].followers)
         elif event.kind is EventKind.BLOCKED:
             await self._part(event)
@@ -76,6 +81,13 @@ class Carrier:
         return None
 
     async def finish(self) -> None:
+        if self._parted:
+            # what fan-out has read of the lists before may still be on its way: it takes that out behind it
+            at_ms, parted = self._clock.now_ms(), list(self._parted)
+            await self._stores.log.append([
+                Event(kind=EventKind.PARTED, key=author, actor=author, target=follower, at_ms=at_ms) for follower, author in parted
+            ])
+            self._parted.clear()
         if self._merged:
             await self._stores.graph.mark_merged(self._merged)
             self._caches.drop_viewers({follower: None for follower, _, _ in self._merged})
@@ -96,7 +108,7 @@ class Carrier:
                 newest = await self._with_parents(follower, entries[:limit], modes)
                 await self._stores.timelines.push(newest, np.array((follower,), np.int64), self._clock.now_ms(), floor)
         # a row rebuilt before he was in the list may hold what was deleted before he was in the list
-        await self._take_out(follower, lambda tweet: tweet.deleted)
+        await self._partings.take_out(follower, lambda tweet: tweet.deleted)
         self._merged.append((follower, followee, sequence))
 
     async def _with_parents(self, follower: int, entries: Entries, modes: Mapping[int, AuthorMode]) -> Entries:
@@ -114,21 +126,6 @@ class Carrier:
             entries = np.concatenate((entries, more))
             entries = entries[np.argsort(entries[:, 0])[::-1]]
         return np.ascontiguousarray(entries)
-
-    async def _clean(self, follower: int, followee: int) -> None:
-        """Take a former followee's tweets out of the row, unless the follow stands again."""
-        if (await self._stores.graph.is_following(((follower, followee),)))[0]:
-            return
-        await self._take_out(follower, lambda tweet: tweet.author_id == followee)
-
-    async def _take_out(self, reader: int, unwanted: Callable[[Tweet], bool]) -> None:
-        row = await self._stores.timelines.read(reader, 0, self._limits.timeline_entries_max, self._clock.now_ms())
-        if row.state is RowState.ABSENT:
-            return
-        ids: list[int] = row.entries[:, 0].tolist()
-        out = [tweet.tweet_id for tweet in await self._caches.tweets(ids) if tweet is not None and unwanted(tweet)]
-        # even with none found: a rebuild under way must not bring them back
-        await self._stores.timelines.remove(out or (0,), np.array((reader,), np.int64))
 
     async def _part(self, event: Event) -> None:
         """End the follows of a blocked pair, where a crash kept the command from it."""

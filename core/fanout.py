@@ -30,6 +30,7 @@ from .model import (
     Work,
     WorkVerb,
 )
+from .partings import Partings
 from .ports import Stores
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Fanout:
         self._limits = limits
         self._clock = clock
         self._caches = caches
+        self._partings = Partings(stores, limits, clock, caches)
         self._readers: dict[int, tuple[Ids, bool]] = {}  # of this batch's authors: read after their tweets were durable
         self._pending: dict[int, Work] = {}
         self._parents: dict[int, Ids] = {}  # followers, sorted, of the authors of unfinished parents
@@ -90,6 +92,8 @@ class Fanout:
             await self._removed(logged, done)
         elif kind is EventKind.MODE_CHECK:
             await self._check_mode(logged, done)
+        elif kind is EventKind.PARTED:
+            await self._part(logged.event, done)
 
     async def serve(self, work: Work, done: Done) -> Work | None:
         await self._refresh(self._pending)
@@ -260,6 +264,15 @@ class Fanout:
                 work_id=logged.offset, verb=WorkVerb.REMOVE, author=event.actor, tweet=event.tweet, created_ms=event.at_ms,
                 request_id=event.request_id,
             )  # fmt: skip
+
+    async def _part(self, event: Event, done: Done) -> None:
+        """Take out what was pushed to someone who had left: lists of this author that were read before are used up by now, and
+        those that are read from here on lack him."""
+        await self._push_group()
+        for work in (*self._pending.values(), *done.put.values()):
+            if work.author == event.key:
+                self._parents.pop(work.work_id, None)
+        await self._partings.part(event.target, event.key)
 
     async def _serve_remove(self, work: Work) -> Work | None:
         readers, cursor = await self._stores.graph.followers(work.author, work.after, self._limits.fanout_batch)

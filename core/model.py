@@ -141,6 +141,7 @@ class EventKind(StrEnum):
     ACCOUNT_DELETED = "account_deleted"
     SESSIONS_REVOKED = "sessions_revoked"  # key, actor: the user; tokens cached in a process are dropped
     MODE_CHECK = "mode_check"  # key: author whose follower count crossed a threshold: fan-out decides
+    PARTED = "parted"  # key, actor: author; target: who follows no more, and is in the author's list no more
     MODE_CHANGED = "mode_changed"  # key: author; ref: the new FanoutMode
 
 

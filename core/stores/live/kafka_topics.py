@@ -32,7 +32,7 @@ ORIGINS = "origins"
 
 _TOPIC_OF = dict.fromkeys(EventKind, SOCIAL) | {
     EventKind.TWEET_CREATED: TWEETS, EventKind.TWEET_DELETED: TWEETS, EventKind.MODE_CHECK: TWEETS,
-    EventKind.MODE_CHANGED: TWEETS, EventKind.LIKED: ENGAGEMENT, EventKind.UNLIKED: ENGAGEMENT,
+    EventKind.MODE_CHANGED: TWEETS, EventKind.PARTED: TWEETS, EventKind.LIKED: ENGAGEMENT, EventKind.UNLIKED: ENGAGEMENT,
 }  # fmt: skip
 _KEY = struct.Struct(">q")
 
