@@ -142,7 +142,17 @@ def _deliveries(session: Session, own: Sequence[int]) -> list[list[Delivery]]:
     found: dict[int, list[Delivery]] = {}
     for tweet, payload in session.among(_DELIVERIES, sorted({(_shard_of_tweet(tweet), tweet) for tweet in own})):
         found.setdefault(tweet, []).append(_decode_delivery(payload))
-    return [sorted(found.get(tweet, []), key=lambda delivery: delivery.batch) for tweet in own]
+    return [_whole(found.get(tweet, [])) for tweet in own]
+
+
+def _whole(batches: Sequence[Delivery]) -> list[Delivery]:
+    """Up to the last: an event that came twice may have had more batches the first time, and what lies behind is of that time."""
+    found = []
+    for one in sorted(batches, key=lambda delivery: delivery.batch):
+        found.append(one)
+        if one.last:
+            break
+    return found
 
 
 def _advance(session: Session, steps: Sequence[Progress]) -> list[None]:
