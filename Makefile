@@ -9,7 +9,7 @@ ARGS ?=
 OVER_LIVE := tests/unit/test_stateful.py tests/gateway -k "not litestar and not same_bytes" \
 	--ignore tests/gateway/test_schema.py --ignore tests/gateway/test_server.py
 
-.PHONY: serve test check lint types slow crash live servers live-down bench clean
+.PHONY: serve test check lint types slow crash live crash-live servers live-down bench clean
 
 serve: $(VENV)/run
 	$(BIN)/twit serve $(ARGS)
@@ -36,6 +36,9 @@ crash: $(VENV)/dev
 live: $(VENV)/dev servers
 	TWIT_LIVE_RUN=make $(BIN)/python -m pytest -n 2 -m live $(ARGS)
 	TWIT_LIVE_RUN=make $(BIN)/python -m pytest -n 2 -m "not slow and not live" --world live $(OVER_LIVE)
+
+crash-live: $(VENV)/dev servers
+	TWIT_CRASH_KILLS=50 $(BIN)/python -m pytest tests/live/test_crash.py -m live -s $(ARGS)
 
 servers:
 	$(PYTHON) -m tests.live.servers up
