@@ -63,7 +63,7 @@ class WorkLog(Protocol):
         """Continuations not done, oldest first."""
 
     async def deliveries(self, tweets: Sequence[int]) -> list[list[Delivery]]:
-        """Accounts of each tweet, in order of batch; kept as long as the events that caused them (`EventLog.trim`)."""
+        """Accounts of each tweet, in order of batch, up to its last; kept as long as the events that caused them (`EventLog.trim`)."""
 
     async def park(self, group: str, logged: LoggedEvent, error: str, at_ms: int) -> None:
         """Put an event out of the way; the group's offset is moved by `advance`."""

@@ -6,6 +6,7 @@ Entries of timelines are not structs: a list of them is an int64 array of shape 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -358,6 +359,12 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     pulled: int = 0
     last: bool = False
     lag_ms: int = 0
+
+
+def whole_account(batches: Sequence[Delivery]) -> list[Delivery]:
+    """The batches of one tweet, in order, up to its last: what lies behind is of an event that was handled once more."""
+    end = next((place for place, one in enumerate(batches, 1) if one.last), len(batches))
+    return list(batches[:end])
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):

@@ -43,6 +43,14 @@ async def test_a_delivery_is_recorded_once_by_tweet_and_batch(stores: Stores) ->
     assert await stores.work.deliveries([51, 50]) == [[], [first, last]]
 
 
+async def test_an_event_that_came_twice_adds_nothing_to_a_whole_account(stores: Stores) -> None:
+    whole = Delivery(tweet=50, batch=0, last=True)
+    await stores.work.advance([Progress(group="fanout", offset=1, deliveries=(whole,))])
+    more = (Delivery(tweet=50, batch=0, attempted=3, stored=3), Delivery(tweet=50, batch=1, attempted=1, filtered=1, last=True))
+    await stores.work.advance([Progress(group="fanout", offset=2, deliveries=more)])
+    assert await stores.work.deliveries([50]) == [[whole]]
+
+
 async def test_a_parked_event_keeps_its_story_until_it_is_taken_back(stores: Stores) -> None:
     await stores.work.park("fanout", LOGGED, "ValueError: no", 11)
     (parked,) = await stores.work.parked("fanout", 0, 10)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from ...model import Delivery, LoggedEvent, Parked, Progress, Work
+from ...model import Delivery, LoggedEvent, Parked, Progress, Work, whole_account
 from . import log
 from .db import Database
 
@@ -53,7 +53,7 @@ class SqliteWorkLog:
 
     async def deliveries(self, tweets: Sequence[int]) -> list[list[Delivery]]:
         sql = "SELECT * FROM deliveries WHERE tweet = ? ORDER BY batch"
-        return [[_delivery(row) for row in self._db.rows(sql, (tweet,))] for tweet in tweets]
+        return [whole_account([_delivery(row) for row in self._db.rows(sql, (tweet,))]) for tweet in tweets]
 
     async def park(self, group: str, logged: LoggedEvent, error: str, at_ms: int) -> None:
         row = (group, logged.offset, log.encode(logged.event), error, at_ms)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from ....model import Delivery, Event, LoggedEvent, Parked, Progress, Work
+from ....model import Delivery, Event, LoggedEvent, Parked, Progress, Work, whole_account
 from .server import Session
 from .shards import OPS, Shards, shard_of_name
 
@@ -142,17 +142,7 @@ def _deliveries(session: Session, own: Sequence[int]) -> list[list[Delivery]]:
     found: dict[int, list[Delivery]] = {}
     for tweet, payload in session.among(_DELIVERIES, sorted({(_shard_of_tweet(tweet), tweet) for tweet in own})):
         found.setdefault(tweet, []).append(_decode_delivery(payload))
-    return [_whole(found.get(tweet, [])) for tweet in own]
-
-
-def _whole(batches: Sequence[Delivery]) -> list[Delivery]:
-    """Up to the last: an event that came twice may have had more batches the first time, and what lies behind is of that time."""
-    found = []
-    for one in sorted(batches, key=lambda delivery: delivery.batch):
-        found.append(one)
-        if one.last:
-            break
-    return found
+    return [whole_account(sorted(found.get(tweet, []), key=lambda delivery: delivery.batch)) for tweet in own]
 
 
 def _advance(session: Session, steps: Sequence[Progress]) -> list[None]:
