@@ -7,6 +7,7 @@ Delivery is the consumers' affair and follows by event.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,7 @@ from ...core.ids import LEASED_NODES, NODES
 from ...core.model import FollowStatus, NewTweet, PutStatus
 from ...core.service import Twit
 from .lines import BadLine, BadLines, fingerprint, parsed
-from .people import Progress, ensure_people, follow_all
+from .people import Progress, ensure_people, follow_all, persist
 from .replay import Replay, Row, parse_row
 
 IMPORT_NODES = range(LEASED_NODES, NODES)  # no process leases these; an import takes the one of its file
@@ -70,7 +71,7 @@ async def _tweets(twit: Twit, rows: list[Row], replay: Replay, progress: Progres
         batch += made
         total += len(made)
         if len(batch) >= TWEETS_A_BATCH or number == len(rows):
-            stored += await _put(twit, batch)
+            stored += await persist(partial(_put, twit, batch))
             batch = []
             progress("tweets", number, len(rows))
     return total, stored

@@ -5,19 +5,32 @@ Imported people cannot log in: they have no password and no e-mail. A name that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from functools import partial
 from operator import itemgetter
 from typing import TypeVar
 
 import numpy as np
 
-from ...core.errors import Conflict, Invalid
+from ...core.errors import Conflict, Invalid, StoreDown, StoreTimeout
 from ...core.model import Event, EventKind, FollowStatus, NewAccount, NewFollow
 from ...core.service import Twit
 
 T = TypeVar("T")
+TRIES, PAUSE_S = 6, 0.5  # of one batch while a store is away or busy: some ten seconds in all
 BATCH = 5_000  # rows a store call: some hundred milliseconds of one durable write
 Progress = Callable[[str, int, int], None]  # step, done, total
+
+
+async def persist(act: Callable[[], Awaitable[T]]) -> T:
+    """`act`, which may be repeated, again where a store was away or busy: a long import outlives a short trouble."""
+    for tried in range(1, TRIES):
+        try:
+            return await act()
+        except (StoreDown, StoreTimeout):
+            await asyncio.sleep(PAUSE_S * tried)
+    return await act()
 
 
 def batches(items: Sequence[T], size: int = BATCH) -> Iterator[Sequence[T]]:
@@ -36,20 +49,24 @@ async def ensure_people(twit: Twit, prefix: str, numbers: Sequence[int], now_ms:
     new = 0
     progress("accounts", 0, len(numbers))
     for chunk in batches(numbers):
-        names = [f"{prefix}{number}" for number in chunk]
-        found = await twit.stores.accounts.ids_of(names)
-        await _refuse_persons(twit, [user_id for user_id in found if user_id])
-        wanted = [name for name, user_id in zip(names, found, strict=True) if not user_id]
-        made = await twit.stores.accounts.create([
-            NewAccount(username=name, email="", password_hash="", display_name=name, created_ms=now_ms) for name in wanted
-        ]) if wanted else []
-        fresh = iter(made)
-        for number, user_id in zip(chunk, found, strict=True):
-            users[number] = user_id or next(fresh).user_id
-        new += len(made)
-        await _open_rows(twit, [users[number] for number in chunk], now_ms)
+        ids, made = await persist(partial(_ensure, twit, [f"{prefix}{number}" for number in chunk], now_ms))
+        users.update(zip(chunk, ids, strict=True))
+        new += made
+        await persist(partial(_open_rows, twit, ids, now_ms))
         progress("accounts", len(users), len(numbers))
     return users, new
+
+
+async def _ensure(twit: Twit, names: Sequence[str], now_ms: int) -> tuple[list[int], int]:
+    """The ids of these names, made where there were none, and how many were."""
+    found = await twit.stores.accounts.ids_of(names)
+    await _refuse_persons(twit, [user_id for user_id in found if user_id])
+    wanted = [name for name, user_id in zip(names, found, strict=True) if not user_id]
+    made = await twit.stores.accounts.create([
+        NewAccount(username=name, email="", password_hash="", display_name=name, created_ms=now_ms) for name in wanted
+    ]) if wanted else []
+    fresh = iter(made)
+    return [user_id or next(fresh).user_id for user_id in found], len(made)
 
 
 def _check_prefix(twit: Twit, prefix: str, largest: int) -> None:
@@ -88,9 +105,10 @@ async def follow_all(twit: Twit, edges: Sequence[tuple[int, int]], now_ms: int, 
     for chunk in batches(sorted(edges, key=itemgetter(0))):
         progress("follows", done, len(edges))
         followees = sorted({followee for _, followee in chunk})
-        counts = await twit.stores.accounts.counts(followees)
+        counts = await persist(partial(twit.stores.accounts.counts, followees))
         silent = {followee for followee, count in zip(followees, counts, strict=True) if count.tweets == 0}
-        for outcome in await twit.stores.graph.follow(_new_follows(chunk, silent, now_ms), twit.limits.following_max):
+        follows = _new_follows(chunk, silent, now_ms)
+        for outcome in await persist(partial(twit.stores.graph.follow, follows, twit.limits.following_max)):
             tally[outcome.status] += 1
         done += len(chunk)
     progress("follows", done, len(edges))
@@ -103,7 +121,7 @@ async def _carry_all(twit: Twit, edges: Sequence[tuple[int, int]], now_ms: int, 
     done = 0
     for chunk in batches(edges):
         progress("follower lists", done, len(edges))
-        carried = await twit.stores.graph.carry(chunk)
+        carried = await persist(partial(twit.stores.graph.carry, chunk))
         followers = {followee: one.followers for (_, followee), one in zip(chunk, carried, strict=True)}
         famous = [followee for followee, many in followers.items() if many > twit.limits.celebrity_followers_min]
         if famous:

@@ -22,8 +22,8 @@ from .cassandra_session import Bound, CassandraSession, chunks, spread
 from .outbox import Outgoing
 
 GROUP = 16  # tweets stored together: within one time limit
-GROUPS_AT_ONCE = 8
-RESERVING_AT_ONCE = 24  # groups, mostly of one tweet, which have a Paxos round to wait for
+GROUPS_AT_ONCE = 12
+RESERVED_GROUP = 4  # a user's tweets reserved and then written together: the first claim must be fresh after the last
 BATCH_BYTES = 4_096  # of several tweets in one batch: past 5 KiB the server complains
 ROW_BYTES = 90  # of a row of a list, about
 
@@ -114,7 +114,7 @@ class Putting:
         await spread(lambda place: self._repeat(call, place), there)
         await spread(lambda some: self._plain(call, some), chunks(plain, GROUP), GROUPS_AT_ONCE)
         groups = list(reserving.values())
-        await spread(lambda group: self._reserving(call, group), groups, RESERVING_AT_ONCE)
+        await spread(lambda group: self._reserving(call, group), groups, GROUPS_AT_ONCE)
 
     async def _repeat(self, call: _Call, place: int) -> None:
         new = call.tweets[place]
@@ -133,7 +133,7 @@ class Putting:
 
     async def _reserving(self, call: _Call, places: Sequence[int]) -> None:
         """Tweets of one user, some at a time: he is his keys' partition, and Paxos rounds of one partition wait for each other."""
-        for some in chunks(places, GROUP):
+        for some in chunks(places, RESERVED_GROUP):
             async with self._session.bounded():
                 held: dict[int, Reserved | PutOutcome] = {}
                 keyed = [place for place in some if call.tweets[place].idempotency is not None]
