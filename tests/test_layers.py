@@ -63,6 +63,19 @@ def test_imports_follow_the_map(name, tree):
         assert home is None or name.startswith(home), f"{name} imports {top}, whose home is {home}"
 
 
+@pytest.mark.parametrize(("name", "tree"), list(sources()), ids=lambda value: value if isinstance(value, str) else "")
+def test_redis_is_spoken_to_over_connections_of_ours_alone(name, tree):
+    """`redis.asyncio` costs several times as much a command as the connection in redis_wire.py."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        assert not [one for one in found if one.startswith("redis.asyncio")], f"{name} imports redis.asyncio"
+
+
 @pytest.mark.parametrize(("name", "tree"), [s for s in sources() if s[0].startswith("core/")], ids=lambda v: v if isinstance(v, str) else "")
 def test_the_core_asks_neither_clock_nor_dice_nor_threads(name, tree):
     if name.startswith(ASK_HOMES):

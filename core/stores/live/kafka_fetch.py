@@ -24,6 +24,7 @@ from .kafka_tail import decode
 FETCH_BYTES = 256 << 10
 FETCH_MAX = 2_048  # events at once: a reader that is behind takes them from memory one batch after the other
 MARGIN = 0.8
+PATIENCE_S = 1.5  # with one consumer for what is there; a broker answers in milliseconds
 
 
 class Fetcher:
@@ -59,8 +60,7 @@ class Fetcher:
         """After what runs."""
         self._reading.close()
         self._ruling.close()
-        if self._consumer is not None:
-            self._consumer.close(autocommit=False)
+        self._let_go()
         if self._admin is not None:
             self._admin.close()
 
@@ -80,22 +80,37 @@ class Fetcher:
         return self._admin
 
     def _fetch(self, place: TopicPartition, offset: int) -> tuple[int, list[Event]]:
-        consumer = self._reader()
         first, end = self._bounds([place])[place]
         offset = max(offset, first)
         if offset >= end:
             return offset, []
         deadline = time.monotonic() + self._timeout_ms / 1_000
+        while (left_s := deadline - time.monotonic()) > 0:
+            records = self._poll(self._reader(), place, offset, min(left_s, PATIENCE_S))
+            if records:
+                return records[0].offset, list(_decoded(records))
+            self._let_go()
+        raise StoreTimeout(f"kafka: nothing of {place.topic}/{place.partition} from {offset} on came in time")
+
+    def _poll(self, consumer: Any, place: TopicPartition, offset: int, seconds: float) -> Sequence[Any]:
+        """Some records from `offset` on; none if they do not come in so many seconds."""
+        deadline = time.monotonic() + seconds
         consumer.seek(place, offset)
         consumer.resume(place)
         try:
             while (left_s := deadline - time.monotonic()) > 0:
-                records = consumer.poll(timeout_ms=round(left_s * 1_000)).get(place)
+                records: Sequence[Any] = consumer.poll(timeout_ms=round(left_s * 1_000)).get(place) or ()
                 if records:
-                    return records[0].offset, list(_decoded(records))
+                    return records
         finally:
             consumer.pause(place)
-        raise StoreTimeout(f"kafka: nothing of {place.topic}/{place.partition} from {offset} on came in time")
+        return ()
+
+    def _let_go(self) -> None:
+        """One that brings nothing of what is there never does again (seen under load, until the process ended): the next one does."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            consumer.close(autocommit=False)
 
     def _bounds(self, places: list[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
         consumer = self._reader()
