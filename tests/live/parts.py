@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import servers
 
 from twit.core.clock import ManualClock
@@ -23,6 +24,7 @@ from twit.core.stores.embedded import open_stores
 from twit.core.stores.live.config import Access, LiveConfig
 from twit.core.stores.live.outbox import OutboxSource, Outgoing
 
+PATIENCE_MS = 30_000  # of each store call where a test is not about that: the servers may share two cores with a whole CI
 PORTS = ("accounts", "graph", "relations", "tweets", "engagement", "timelines", "modes", "log", "work", "leases", "tokens", "rates")
 FOUND = {name: ",".join(addresses) for name, addresses in servers.addresses().items()}
 DEFAULTS = FOUND | {"mysql": f"{FOUND['mariadb']}/a,{FOUND['mariadb']}/b"}
@@ -42,6 +44,12 @@ def config(namespace: str, partitions: int = 1) -> LiveConfig:
         redis=access("redis"), cassandra=access("cassandra"), mysql=mysql, kafka=access("kafka"), namespace=namespace,
         partitions=partitions,
     )
+
+
+def patient(limits: Limits) -> Limits:
+    """The same with `PATIENCE_MS`, unless the test chose its own."""
+    chosen = limits.store_timeout_ms != Limits().store_timeout_ms
+    return limits if chosen else msgspec.structs.replace(limits, store_timeout_ms=PATIENCE_MS)
 
 
 class ListedLog:
@@ -78,7 +86,7 @@ class ListedLog:
 
 async def open_part(name: str, folder: Path, limits: Limits, clock: ManualClock) -> Stores:
     """Embedded stores in `folder` with the ports of one live store in their place."""
-    part = importlib.import_module(f"parts_{name}")
+    part, limits = importlib.import_module(f"parts_{name}"), patient(limits)
     log = ListedLog()
     embedded = open_stores(folder, limits, clock, durable=False, inline=True)
     ports, close = await part.open_ports(config("parts"), limits, clock, log)

@@ -10,7 +10,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from parts import config
+from parts import config, patient
 from parts_cassandra import TABLES, driver_of, empty
 from parts_mysql import empty as empty_mysql
 
@@ -40,7 +40,7 @@ def whole(partitions: int = PARTITIONS) -> LiveConfig:
 async def emptied(settings: LiveConfig) -> LiveConfig:
     """Schemas that are there, with nothing in them."""
     if settings.namespace not in _made:
-        await init_stores(settings, Limits(), lambda *_: None)
+        await init_stores(settings, patient(Limits()), lambda *_: None)
         _made.add(settings.namespace)
         written = set(TABLES.values())
     else:
@@ -50,7 +50,7 @@ async def emptied(settings: LiveConfig) -> LiveConfig:
     admin = RedisAdmin(settings.redis, TIMEOUT_MS)
     try:
         await asyncio.gather(
-            asyncio.to_thread(lambda: empty(driver_of(settings, Limits()), written)),
+            asyncio.to_thread(lambda: empty(driver_of(settings, patient(Limits())), written)),
             together(server.write(empty_mysql) for server in servers),
             admin.empty(settings.namespace),
             kafka_log.reset(settings),
@@ -63,7 +63,7 @@ async def emptied(settings: LiveConfig) -> LiveConfig:
 
 async def open_live(folder: Path, limits: Limits, clock: Clock, partitions: int = PARTITIONS) -> LiveStores:
     """As `builders.opened`: the stores that `folder` stands for."""
-    settings = whole(partitions)
+    settings, limits = whole(partitions), patient(limits)
     if _last.get(settings.namespace) != folder:
         await emptied(settings)
         _last[settings.namespace] = folder
