@@ -6,10 +6,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 ARGS ?=
+KILLING := $(wildcard tests/live/test_crash.py tests/live/test_degradation.py)
 OVER_LIVE := tests/unit/test_stateful.py tests/gateway -k "not litestar and not same_bytes" \
 	--ignore tests/gateway/test_schema.py --ignore tests/gateway/test_server.py
 
-.PHONY: serve test check lint types slow crash live crash-live servers live-down bench clean
+.PHONY: serve test check lint types slow crash live live-own live-over live-killed crash-live servers live-down bench clean
 
 serve: $(VENV)/run
 	$(BIN)/twit serve $(ARGS)
@@ -32,13 +33,19 @@ slow: $(VENV)/dev
 crash: $(VENV)/dev
 	TWIT_CRASH_ROUNDS=200 $(BIN)/python -m pytest tests/crash -m slow -s $(ARGS)
 
-# Each test process has a namespace of its own on the servers. Then what is said of any world, over the live one.
-live: $(VENV)/dev servers
-	TWIT_LIVE_RUN=make $(BIN)/python -m pytest -n 2 -m live $(ARGS)
-	TWIT_LIVE_RUN=make $(BIN)/python -m pytest -n 2 -m "not slow and not live" --world live $(OVER_LIVE)
+# Each test process has a namespace of its own on the servers.
+live: live-own live-over live-killed
 
-crash-live: $(VENV)/dev servers
-	TWIT_CRASH_KILLS=50 $(BIN)/python -m pytest tests/live/test_crash.py -m live -s $(ARGS)
+live-own: $(VENV)/dev servers
+	TWIT_LIVE_RUN=make $(BIN)/python -m pytest -n 2 -m live $(KILLING:%=--deselect %) $(ARGS)
+
+# Alone: these end the servers that the others use.
+live-killed: $(VENV)/dev servers
+	$(BIN)/python -m pytest -s -m live $(KILLING) $(ARGS)
+
+# What is said of any world, over the live one.
+live-over: $(VENV)/dev servers
+	TWIT_LIVE_RUN=make $(BIN)/python -m pytest -n 2 -m "not slow and not live" --world live $(OVER_LIVE) $(ARGS)
 
 servers:
 	$(PYTHON) -m tests.live.servers up
