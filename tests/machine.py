@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from argon2 import PasswordHasher
+from away import away
 from builders import NOON_MS, PASSWORD, build_twit, home
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -315,6 +316,12 @@ class Service(RuleBasedStateMachine):
         if tweet:
             self.reference.post(tweet.tweet_id, author)
             self.drain()  # its author sees it late: rule 2 holds by the row, which is away
+
+    @rule(reader=person, size=page_size, after=st.integers(0, 4))
+    def the_cache_is_away(self, reader, size, after):
+        self.drain()
+        with away(self.twit.stores.timelines, after=after):
+            self.check_home(reader, size)
 
     # what must hold
     @rule(reader=person, size=page_size)

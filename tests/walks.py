@@ -33,6 +33,7 @@ def take(machine, move, chance):
         "timelines_are_lost": lambda: ({someone, other},),
         "a_worker_comes_and_goes": lambda: (chance.choice(("social", "fanout")), chance.randint(1, 4), chance.random() < 0.3),
         "the_cache_fails_while_posting": lambda: (someone,),
+        "the_cache_is_away": lambda: (someone, chance.choice((1, 2, 3, 5, 50)), chance.choice((0, 0, 1, 2, 3))),
         "nobody_sees_what_he_must_not_and_everybody_sees_his_own": lambda: (someone, chance.choice((1, 2, 3, 5, 50))),
         "after_a_drain_everything_is_the_models": lambda: (chance.choice((1, 2, 3, 5, 50)),),
     }

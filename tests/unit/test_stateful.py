@@ -39,6 +39,7 @@ MOVES = {
     "timelines_are_lost": 2,
     "a_worker_comes_and_goes": 14,
     "the_cache_fails_while_posting": 1,
+    "the_cache_is_away": 3,
     "nobody_sees_what_he_must_not_and_everybody_sees_his_own": 10,
     "after_a_drain_everything_is_the_models": 3,
 }
