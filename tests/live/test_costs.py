@@ -5,16 +5,17 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 
+import builders
 import pytest
 from builders import NOON_MS, build_twit, crowd, make_friends, make_users, settle
 from worlds import PARTITIONS, open_live
 
-import builders
 from twit.core.clock import ManualClock
 from twit.core.stores.live import cassandra_session, kafka_producer, redis_wire
-from twit.core.stores.live.redis_calls import PAIRS
 from twit.core.stores.live.mysql import server
+from twit.core.stores.live.redis_calls import PAIRS
 
 pytestmark = pytest.mark.live
 FANS = 200
@@ -139,7 +140,7 @@ async def test_delivery_to_two_hundred_followers_is_a_call_a_node_and_batch(twit
 
 async def test_many_authors_of_one_batch_of_events_cost_as_many_statements_as_one(twit, asked):
     people = await make_users(twit, " ".join(f"p{number}" for number in range(40)))
-    await make_friends(twit, *((one, other) for one, other in zip(people, people[1:], strict=False)))
+    await make_friends(twit, *pairwise(people))
     for person in people:
         await twit.post(person, "hi")
     sent = await asked.by(settle(twit))

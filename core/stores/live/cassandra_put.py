@@ -22,6 +22,7 @@ from .cassandra_session import Bound, CassandraSession, chunks, spread
 from .outbox import Outgoing
 
 GROUP = 16  # tweets stored together: within one time limit
+COUNTED = 256  # tweets of a large call that are written and then counted: before a sweep takes them for forgotten
 GROUPS_AT_ONCE = 12
 RESERVED_GROUP = 4  # a user's tweets reserved and then written together: the first claim must be fresh after the last
 BATCH_BYTES = 4_096  # of several tweets in one batch: past 5 KiB the server complains
@@ -72,8 +73,7 @@ class Putting:
             async with self._session.limited(len(tweets)):
                 await self._store(call)
         finally:
-            outgoing = [one for place in sorted(call.outgoing) for one in call.outgoing[place]]
-            await self._outbox.wrote(outgoing, self._counts.change(call.changes.bound()))
+            await self._count(call)
         return call.outcomes
 
     async def _store(self, call: _Call) -> None:
@@ -83,7 +83,16 @@ class Putting:
         for number, wave in enumerate(_waves(tweets)):
             if number:
                 existing = await tweets_of(self._session, [tweets[place].tweet.tweet_id for place in wave])
-            await self._wave(call, wave, existing)
+            for some in chunks(wave, COUNTED):
+                await self._wave(call, some, existing)
+                if len(tweets) > COUNTED:
+                    await self._count(call)
+
+    async def _count(self, call: _Call) -> None:
+        """Count what was written, and hand it on."""
+        changes, call.changes = call.changes, Changes()
+        outgoing, call.outgoing = [one for place in sorted(call.outgoing) for one in call.outgoing[place]], {}
+        await self._outbox.wrote(outgoing, self._counts.change(changes.bound()))
 
     async def _refuse_taken(self, tweets: Sequence[NewTweet], existing: dict[int, Tweet]) -> None:
         """A tweet put twice is the same tweet. Another one under its id must not be taken for it: a clock that was set back
