@@ -14,7 +14,7 @@ import msgspec
 
 from ...core.errors import Conflict, Invalid
 from ...core.ids import LEASED_NODES, NODES
-from ...core.model import FollowStatus, NewTweet, PutStatus
+from ...core.model import FollowStatus, NewTweet
 from ...core.service import Twit
 from .lines import BadLine, BadLines, fingerprint, parsed
 from .people import Progress, ensure_people, follow_all, persist
@@ -71,16 +71,22 @@ async def _tweets(twit: Twit, rows: list[Row], replay: Replay, progress: Progres
         batch += made
         total += len(made)
         if len(batch) >= TWEETS_A_BATCH or number == len(rows):
-            stored += await persist(partial(_put, twit, batch))
+            stored += await _put(twit, batch)
             batch = []
             progress("tweets", number, len(rows))
     return total, stored
 
 
 async def _put(twit: Twit, batch: list[NewTweet]) -> int:
-    """Store what of a batch is not there; returns how many tweets are new. `Conflict` where an id is another tweet's."""
-    if not batch:
-        return 0
+    """Store what of a batch is not there; returns how many tweets are new."""
+    wanted = await persist(partial(_missing, twit, batch)) if batch else []
+    outcomes = await persist(partial(twit.stores.tweets.put, wanted)) if wanted else []
+    own = [new.tweet.tweet_id for new in wanted]
+    return sum(outcome.tweet_id == tweet_id for outcome, tweet_id in zip(outcomes, own, strict=True))
+
+
+async def _missing(twit: Twit, batch: list[NewTweet]) -> list[NewTweet]:
+    """`Conflict` where an id is another tweet's."""
     wanted = []
     for new, there in zip(batch, await twit.stores.tweets.get([new.tweet.tweet_id for new in batch]), strict=True):
         if there is None:
@@ -90,7 +96,4 @@ async def _put(twit: Twit, batch: list[NewTweet]) -> int:
                 f"tweet {there.tweet_id} is another file's", meaning="two files of one second share the ids of their imports",
                 try_="import one of them into a data directory of its own",
             )
-    if not wanted:
-        return 0
-    outcomes = await twit.stores.tweets.put(wanted)
-    return sum(outcome.status is PutStatus.STORED for outcome in outcomes)
+    return wanted
