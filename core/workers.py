@@ -113,11 +113,15 @@ class Workers:
         leases: list[Lease] = []
         asked = [consumer for group in groups for consumer in self._consumers[group]]
         try:
+            taken = await asyncio.gather(
+                *(self._stores.leases.acquire(consumer.name, self._name) for consumer in asked), return_exceptions=True
+            )
+            leases += [lease for lease in taken if lease is not None and not isinstance(lease, BaseException)]
             consumers = []
-            for consumer in asked:
-                lease = await self._stores.leases.acquire(consumer.name, self._name)
+            for consumer, lease in zip(asked, taken, strict=True):
+                if isinstance(lease, BaseException):
+                    raise lease
                 if lease is not None:
-                    leases.append(lease)
                     consumer.patient = False
                     consumers.append(consumer)
             await asyncio.gather(*(consumer.open() for consumer in consumers))
