@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import parts
 import parts_cassandra
 import pytest
@@ -10,7 +11,7 @@ from twit.core.clock import ManualClock
 from twit.core.errors import StoreDown
 from twit.core.ids import id_at
 from twit.core.limits import Limits
-from twit.core.model import Event, EventKind, NewTweet, Tweet, TweetCounts
+from twit.core.model import Event, EventKind, IdempotencyKey, NewTweet, PutOutcome, PutStatus, Tweet, TweetCounts
 
 pytestmark = pytest.mark.live
 NOW_MS = 1_750_000_000_000
@@ -21,7 +22,7 @@ ADA, BOB = 1, 2
 async def store():
     clock, log = ManualClock(NOW_MS), parts.ListedLog()
     async with parts_cassandra.stores(parts.config("cassandra_mend"), Limits(), clock, log) as (opened,):
-        opened.log = log
+        opened.log, opened.clock = log, clock
         yield opened
 
 
@@ -105,3 +106,28 @@ async def test_a_sweep_counts_nothing_twice_that_is_being_counted(store):
     await posting
     await sweeping
     assert (await store.tweets.author_counts([ADA]))[0] == 1
+
+
+async def test_a_repeat_of_a_tweet_whose_batch_broke_off_with_the_server_completes_it(store):
+    key = IdempotencyKey(ADA, "k", b"body", NOW_MS + 86_400_000)
+    one = NewTweet(tweet=new(5).tweet, events=new(5).events, idempotency=key)
+    write = store.session.write
+
+    async def broken_off(bound):
+        store.session.write = write
+        await write([row for row in bound if row[0] == "tweets.put"])
+        raise StoreDown("the server died here")
+
+    store.session.write = broken_off
+    with pytest.raises(StoreDown):
+        await store.tweets.put([one])
+    store.clock.advance(60)
+    assert await store.tweets.repeated(key, NOW_MS) == PutOutcome(PutStatus.REPEATED, one.tweet.tweet_id)
+    (entries,) = await store.tweets.by_authors([ADA], limit=10)
+    assert entries[:, 0].tolist() == [one.tweet.tweet_id]
+    assert await store.tweets.author_counts([ADA]) == [1]
+    assert [told.event for told in store.log.outgoing] == [
+        msgspec.structs.replace(one.events[0], at_ms=NOW_MS)
+    ]
+    assert await store.tweets.repeated(key, NOW_MS) == PutOutcome(PutStatus.REPEATED, one.tweet.tweet_id)
+    assert await store.tweets.author_counts([ADA]) == [1]

@@ -12,6 +12,7 @@ from .cassandra_buckets import Stamps
 
 FRESH_SHARE, TAKEOVER_SHARE = 0.25, 0.6  # of store_timeout_ms; a request's share lies between them
 POLL_S = 0.02
+TORN_MS = 10 * 60_000  # a batch that broke off with its server is finished within a minute of its return
 LATE_MS = 4 * 3_600_000  # hints are kept for 3 h: no batch that was begun comes to light later than this
 
 
@@ -36,6 +37,10 @@ class Claims:
     def lapsed(self, claim_us: int) -> bool:
         """Whether its owner must have given up."""
         return self._clock.now_ms() - claim_us // 1_000 >= self.takeover_ms
+
+    def torn(self, claim_us: int) -> bool:
+        """Whether some rows of its batch may not show yet, though others do: its owner has given up, and not long ago."""
+        return self.lapsed(claim_us) and self._clock.now_ms() - claim_us // 1_000 < TORN_MS
 
     def forgotten(self, claim_us: int) -> bool:
         """Whether its batch cannot come to light any more: what it reserved may then be another's."""

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
 from ...model import Event, EventKind
-from .cassandra_counts import Counts
+from .cassandra_counts import COUNTED, Counts
 from .cassandra_rows import tweets_of
 from .cassandra_session import CassandraSession
 
@@ -44,11 +44,11 @@ class Mending:
                 authors.add(event.actor)
         tweets = (await tweets_of(self._session, sorted(told))).values() if told else ()
         counting = {of for tweet in tweets for of in (tweet.retweet_of, tweet.reply_to, tweet.quote_of) if of} | liked
-        await self._rested(sorted(counting), self._counts.lacking, self._counts.add)
-        await self._rested(sorted(authors), self._counts.lacking_authors, self._counts.add_authors)
+        await self._rested(sorted(counting), (0,) * len(COUNTED), self._counts.lacking, self._counts.add)
+        await self._rested(sorted(authors), 0, self._counts.lacking_authors, self._counts.add_authors)
 
     async def _rested(
-        self, ids: Sequence[int], lacking: Callable[[Sequence[int]], Awaitable[list[T]]],
+        self, ids: Sequence[int], nothing: T, lacking: Callable[[Sequence[int]], Awaitable[list[T]]],
         add: Callable[[Sequence[tuple[int, T]]], Awaitable[None]],
     ) -> None:  # fmt: skip
         """Add what counters lack, each once so many looks in a row agree."""
@@ -60,6 +60,6 @@ class Mending:
             found = dict(zip(ids, await lacking(ids), strict=True))
             same = {one: (lack, same[one][1] + 1 if one in same and same[one][0] == lack else 1) for one, lack in found.items()}
             await add([(one, lack) for one, (lack, looks) in same.items() if looks == LOOKS])
-            ids = [one for one in ids if same[one][1] < LOOKS]
+            ids = [one for one in ids if same[one][1] < LOOKS and same[one][0] != nothing]
         if ids:
             log.warning("Cassandra: counts of %d tweets or authors never rest; twit ops audit --check counts", len(ids))

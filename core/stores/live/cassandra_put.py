@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from ...errors import StoreError
-from ...model import Event, NewTweet, PutOutcome, PutStatus, Tweet
+from ...model import Event, EventKind, NewTweet, PutOutcome, PutStatus, Tweet
 from .cassandra_claims import Claims
 from .cassandra_counts import Changes, Counts
 from .cassandra_lists import CONVERSATIONS, QUOTES, REPLIES, RETWEETS, USER_TWEETS, Lists
@@ -65,6 +65,20 @@ class Putting:
         self._outbox = outbox
         self._claims = claims
         self._reservations = reservations
+        reservations.complete = self.complete
+
+    async def complete(self, tweet: Tweet, claim_us: int) -> None:
+        """Write the batch of a tweet that stands once more: its rows and its event's, each as old as they were. An event that
+        was sent and taken away stays away, since that was later."""
+        event = Event(
+            kind=EventKind.TWEET_CREATED, key=tweet.author_id, actor=tweet.author_id, tweet=tweet.tweet_id, ref=tweet.retweet_of,
+            target=tweet.retweet_of_author or tweet.reply_to_author, at_ms=tweet.created_ms,
+        )  # fmt: skip
+        rows, outgoing = self._outbox.add((event,), claim_us, tweet.tweet_id, tweet.author_id)
+        bound = [*self._rows(tweet, claim_us), *rows]
+        await self._session.write(bound)
+        self._lists.stand(bound)
+        await self._outbox.wrote(outgoing, self._outbox.mended((event,)))
 
     async def put(self, tweets: Sequence[NewTweet]) -> list[PutOutcome]:
         """See `ports.Tweets.put`. All ids are looked at before anything is written."""

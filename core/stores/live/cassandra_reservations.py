@@ -7,7 +7,7 @@ the same tweet, never a second one. Writes no tweet itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -63,6 +63,8 @@ def pair_of(tweet: Tweet) -> tuple[int, int, int]:
 class Reservations:
     """Reserves, tells what stands already, and takes over what was left."""
 
+    complete: Callable[[Tweet, int], Awaitable[None]]  # writes a tweet's batch again, as of its claim; given by whoever writes
+
     def __init__(self, session: CassandraSession, claims: Claims) -> None:
         self._session = session
         self._claims = claims
@@ -93,7 +95,7 @@ class Reservations:
             stamp_us = self._claims.stamps.next(max(claim_us, undone_us or 0))
             if undone == tweet_id or (stood != tweet_id and self._claims.forgotten(claim_us)):
                 taken = Reserved(tweet.tweet_id, tweet.created_ms, stamp_us)
-            elif stood == tweet_id:
+            elif stood == tweet_id and await self.stands(tweet_id, claim_us):
                 return PutOutcome(PutStatus.REPEATED, tweet_id)
             elif self._claims.lapsed(claim_us):
                 taken = Reserved(tweet_id, created_ms or 0, stamp_us)
@@ -102,6 +104,14 @@ class Reservations:
                 continue
             if await self._session.compare([("retweets_by.take", (*msgspec.structs.astuple(taken), *pair, claim_us))]):
                 return taken
+
+    async def stands(self, tweet_id: int, claim_us: int) -> bool:
+        """Whether the tweet is there; then all of its batch is too. A server that died in the midst of it shows some rows before
+        the others, until it finishes the batch: what is young is written once more, to the same effect."""
+        tweet = (await tweets_of(self._session, [tweet_id])).get(tweet_id)
+        if tweet is not None and not tweet.deleted and self._claims.torn(claim_us):
+            await self.complete(tweet, claim_us)
+        return tweet is not None
 
     async def point_key(self, new: NewTweet, held: Reserved, tweet_id: int) -> None:
         """Let the key name the tweet that its request came to, where that is not the one reserved with it."""
@@ -120,7 +130,7 @@ class Reservations:
             taken = self._own(new, row.claim_us)
             if row.expires_ms > self._claims.now_ms():
                 same = row.body_hash == key.body_hash
-                stands = bool(await tweets_of(self._session, [row.tweet_id]))
+                stands = await self.stands(row.tweet_id, row.claim_us)
                 if stands or not (same or self._claims.lapsed(row.claim_us)):
                     return PutOutcome(PutStatus.REPEATED, row.tweet_id) if same else PutOutcome(PutStatus.KEY_REUSED, 0)
                 if not self._claims.lapsed(row.claim_us):

@@ -59,7 +59,7 @@ class CassandraTweets:
         """A key whose tweet does not stand says nothing yet: `put` waits for it or completes it."""
         async with self._session.bounded():
             row = await self._reservations.key_row(key, now_ms)
-            if row is None or not await tweets_of(self._session, [row.tweet_id]):
+            if row is None or not await self._reservations.stands(row.tweet_id, row.claim_us):
                 return None
         if row.body_hash != key.body_hash:
             return PutOutcome(PutStatus.KEY_REUSED, 0)
