@@ -59,9 +59,11 @@ def serve(no_consumers: bool, demo: bool, drain_timeout: float) -> None:
 
 async def _seeded(world: World) -> Seeded:
     from ..ops.demo.seed import seed_demo
+    from .imports import steps
 
     terminal().say("making the demo world …")
-    return await seed_demo(world.twit, world.clock.now_ms())
+    with steps("demo world") as progress:
+        return await seed_demo(world.twit, world.clock.now_ms(), progress=progress)
 
 
 def _show(world: World, host: str, port: int, seeded: Seeded | None) -> None:

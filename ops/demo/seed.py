@@ -8,7 +8,7 @@ import numpy as np
 from ...core.errors import Conflict
 from ...core.model import Event, EventKind, NewAccount, NewFollow, NewTweet, Tweet
 from ...core.service import Twit
-from ..imports.people import batches
+from ..imports.people import Progress, batches
 from .world import LOGINS, PEOPLE, STAR, World, draw
 
 PASSWORD = "demo-password"  # noqa: S105 - printed at start: these three accounts are there to be used
@@ -27,7 +27,11 @@ class Seeded(msgspec.Struct, frozen=True):
     fresh: bool
 
 
-async def seed_demo(twit: Twit, now_ms: int, seed: int = SEED) -> Seeded:
+def untold(_step: str, _done: int, _total: int) -> None:
+    """Nobody wants to know how far it is."""
+
+
+async def seed_demo(twit: Twit, now_ms: int, seed: int = SEED, progress: Progress = untold) -> Seeded:
     """Fill an empty directory; a demo directory is left as it is; any other is refused (`Conflict`)."""
     count = await twit.stores.accounts.count()
     star = (await twit.stores.accounts.get([STAR]))[0]
@@ -37,11 +41,11 @@ async def seed_demo(twit: Twit, now_ms: int, seed: int = SEED) -> Seeded:
             try_="TWIT_DATA=$(mktemp -d) twit serve --demo",
         )
     if not count:
-        await _store(twit, draw(seed, now_ms), now_ms)
+        await _store(twit, draw(seed, now_ms), now_ms, progress)
     elif star is not None and not star.bio:
         raise Conflict(
             "an earlier start was stopped while it made the demo world", meaning="half a world is worth nothing to you",
-            try_="delete the data directory and start again",
+            try_="delete the data directory, or give a live context another namespace, and start again",
         )
     return Seeded(LOGINS[1], PASSWORD, await _talked_about(twit), PEOPLE, fresh=not count)
 
@@ -53,7 +57,7 @@ async def _talked_about(twit: Twit) -> int:
     return max(zip(newest, counts, strict=True), key=lambda one: one[1].replies, default=(0, None))[0]
 
 
-async def _store(twit: Twit, world: World, now_ms: int) -> None:
+async def _store(twit: Twit, world: World, now_ms: int, progress: Progress) -> None:
     hashed = await twit.accounts.hash_password(PASSWORD)
     logins = set(LOGINS)
     for start in range(0, PEOPLE, 5_000):
@@ -65,18 +69,24 @@ async def _store(twit: Twit, world: World, now_ms: int) -> None:
         ])
     await twit.stores.timelines.open_empty(np.arange(1, PEOPLE + 1, dtype=np.int64), now_ms)
     pairs: list[tuple[int, int]] = [(int(a), int(b)) for a, b in world.follows.tolist()]
-    for chunk in batches(pairs, 20_000):
+    progress("follows", 0, len(pairs))
+    for number, chunk in enumerate(batches(pairs, 20_000), 1):
         await twit.stores.graph.follow(
             [NewFollow(follower=a, followee=b, merged=True, created_ms=now_ms) for a, b in chunk], twit.limits.following_max,
         )
+        progress("follows", min(20_000 * number, len(pairs)), len(pairs))
     for chunk in batches(sorted(pairs, key=lambda edge: edge[1]), 20_000):  # each packed list is written once
         await twit.stores.graph.carry(chunk)
     await twit.stores.log.append([Event(kind=EventKind.MODE_CHECK, key=STAR, actor=STAR, at_ms=now_ms)])
-    for tweets in batches(world.tweets, 4_000):
+    progress("tweets", 0, len(world.tweets))
+    for number, tweets in enumerate(batches(world.tweets, 4_000), 1):
         await twit.stores.tweets.put([NewTweet(tweet=tweet, events=(_created(tweet, now_ms),)) for tweet in tweets])
+        progress("tweets", min(4_000 * number, len(world.tweets)), len(world.tweets))
     likes: list[tuple[int, int]] = [(int(user), int(tweet)) for user, tweet in world.likes.tolist()]
-    for liked in batches(likes, 10_000):
+    progress("likes", 0, len(likes))
+    for number, liked in enumerate(batches(likes, 5_000), 1):
         await twit.stores.engagement.like(liked, now_ms, [()] * len(liked))
+        progress("likes", min(5_000 * number, len(likes)), len(likes))
     await twit.workers.drain()
     await twit.update_profile(STAR, {"bio": BIO})
 
