@@ -196,6 +196,8 @@ class Relay:
                     await asyncio.gather(*(self._sweep(source) for source in self._sources.values()))
                 await self._open_again()
                 failures = 0
+                if not self._queue:  # else sending says how it is
+                    self.failing = ""
             except Exception as error:  # noqa: BLE001 as above
                 self._failed(error, failures)
                 failures += 1
