@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .shards import Shards
 
 NAME = "mysql"
+SENT_MAX = 1_000  # rows that one transaction takes away: far below the time limit, on a busy server too
 MS_SHIFT = 20  # a million events a millisecond and process before numbers run ahead of the clock
 
 _INSERT = "INSERT INTO outbox (shard, number, writer, payload) VALUES (%s, %s, %s, %s)"
@@ -94,4 +95,5 @@ class MysqlOutbox:
             session.each(_SENT, keys)
             return [None] * len(keys)
 
-        await self._shards.write_each(places, lambda place: place[0], remove)
+        for start in range(0, len(places), SENT_MAX):
+            await self._shards.write_each(places[start : start + SENT_MAX], lambda place: place[0], remove)
