@@ -23,6 +23,10 @@ class WorldModes:
         self._overlay = overlay
         self._computed = ComputedModes(base, threshold)
 
+    def learn(self, authors: Sequence[int]) -> None:
+        """They will be asked for, one by one."""
+        self._computed.learn(authors)
+
     async def get(self, authors: Sequence[int]) -> list[AuthorMode]:
         modes = await self.pulled()
         decided = await self._added.get(authors)

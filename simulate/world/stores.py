@@ -35,11 +35,12 @@ class WorldStores:
     ) -> None:
         self.kind = "simulated"
         self.accounts: ports.Accounts = WorldAccounts(base, added.accounts, overlay, turns)
-        self.graph: ports.SocialGraph = WorldGraph(base, added.graph, overlay)
+        modes = WorldModes(base, added.modes, overlay, limits.celebrity_followers_min)
+        self.graph: ports.SocialGraph = WorldGraph(base, added.graph, overlay, modes.learn)
         self.relations: ports.Relations = added.relations
         self.tweets: ports.Tweets = WorldTweets(base, added.tweets, overlay, turns)
         self.engagement: ports.Engagement = WorldEngagement(base, added.engagement, overlay, turns)
-        self.modes: ports.FanoutModes = WorldModes(base, added.modes, overlay, limits.celebrity_followers_min)
+        self.modes: ports.FanoutModes = modes
         self.timelines: ports.Timelines = WorldTimelines(
             base, added.timelines, self.graph, self.modes, overlay, turns, limits
         )
