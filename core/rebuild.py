@@ -90,19 +90,21 @@ class Truth:
         await self._load(lists, missing, each)
         if each <= limit:
             cut += [author for author in missing if len(lists[author]) >= each]
-            await self._load(lists, _reaching(lists, cut, limit), limit + 1)
+            bound = _bound(lists, limit)
+            await self._load(lists, [author for author in cut if lists[author][-1, 0] > bound], limit + 1, after=bound)
         return lists
 
-    async def _load(self, lists: dict[int, Entries], wanted: Sequence[int], each: int) -> None:
-        """Put the newest `each` entries of these authors into `lists`."""
+    async def _load(self, lists: dict[int, Entries], wanted: Sequence[int], each: int, after: int = 0) -> None:
+        """Put the newest `each` entries of these authors into `lists`, as far as they come `after` that id."""
         whole = self._limits.timeline_entries_max + 1
         for start in range(0, len(wanted), AUTHORS_AT_ONCE):
             some, moment = wanted[start : start + AUTHORS_AT_ONCE], self._caches.moment
-            loaded = await self._stores.tweets.by_authors(some, limit=each)
+            loaded = await self._stores.tweets.by_authors(some, after=after, limit=each)
             for author, entries in zip(some, loaded, strict=True):
                 lists[author] = entries
                 if moment == self._caches.moment:
-                    (self._authors if len(entries) < each or each >= whole else self._heads)[author] = entries
+                    is_whole = len(entries) >= whole or (not after and len(entries) < each)
+                    (self._authors if is_whole else self._heads)[author] = entries
 
     def _apply(self, logged: LoggedEvent) -> None:
         if logged.event.kind in TWEET_KINDS:
@@ -114,13 +116,10 @@ class Truth:
         self._heads.clear()
 
 
-def _reaching(lists: Mapping[int, Entries], cut: Sequence[int], limit: int) -> list[int]:
-    """Those of the authors with cut lists whose older entries may be among the newest `limit` + 1 of all."""
+def _bound(lists: Mapping[int, Entries], limit: int) -> int:
+    """The id of the last of the newest `limit` + 1 of all: what is older is not asked for; 0 where there are not so many."""
     ids = np.concatenate([entries[:, 0] for entries in lists.values()])
-    if len(ids) <= limit:
-        return list(cut)
-    bound = np.partition(ids, len(ids) - limit - 1)[len(ids) - limit - 1]
-    return [author for author in cut if lists[author][-1, 0] > bound]
+    return int(np.partition(ids, len(ids) - limit - 1)[len(ids) - limit - 1]) if len(ids) > limit else 0
 
 
 def _pushed(reader: int, followees: Sequence[int], modes: Mapping[int, AuthorMode]) -> list[int]:

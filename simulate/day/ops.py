@@ -149,7 +149,7 @@ class _Read:
         return row, row[-1] if len(merged) > limit else 0
 
     def _rebuild(self, lists: Sequence[Ids], merged: Ids) -> None:
-        """Each author is asked for a head, and for all that a row holds only where that may reach among its newest."""
+        """Each author is asked for a head, and where that may not reach, for what may be among a row's newest."""
         tally, limit, followed = self.tally, self.rule.timeline_entries_max, len(self.circle) - 1
         head = min(limit + 1, max(HEAD, 4 * limit // len(lists)))
         heads = [ids[:head] for ids in lists]
@@ -158,7 +158,7 @@ class _Read:
             known = np.sort(np.concatenate(heads))[::-1]
             bound = known[limit] if len(known) > limit else 0
             again = [ids for ids in lists if len(ids[:head]) == head and ids[head - 1] > bound]
-            read, calls = read + sum(map(len, again)), calls + len(again)
+            read, calls = read + sum(int((ids > bound).sum()) for ids in again), calls + len(again)
         kept = min(len(merged), limit)
         tally.add(Kind.HOME_IDS, Counts(1))
         tally.add(Kind.REBUILD_WRITE, Counts(1))

@@ -43,9 +43,10 @@ class NewestLists:
         if missing:
             found = self._population.tweets_of(missing, until, after, limit, now_ms)
             fresh = dict(zip(missing, found, strict=True))
-            if not after and limit <= KEPT_MAX:
+            if limit <= KEPT_MAX:
                 for author, entries in fresh.items():
-                    self._kept[author] = Kept(entries, until, whole=len(entries) < limit)
+                    if not after or author not in held or len(entries) > len(held[author].entries):
+                        self._kept[author] = Kept(entries, until, whole=not after and len(entries) < limit)
         return [_cut(fresh[one] if one in fresh else held[one].entries, after, limit) for one in authors]
 
     def _prolonged(self, authors: Sequence[int], until: int, now_ms: int) -> dict[int, Kept]:
