@@ -51,6 +51,7 @@ KEYS: dict[str, Callable[[Answered], Sequence[int]]] = {
     "accounts.ids_of": lambda asked: [key_of(name) >> 1 for name in asked["usernames"]],
     "graph.following": lambda asked: asked["users"],
     "graph.followers": lambda asked: [asked["user"]],
+    "graph.followers_first": lambda asked: asked["users"],
     "relations.blocks": lambda asked: asked["users"],
     "engagement.recent_likes": lambda asked: [asked["user"]],
     "engagement.liked": lambda asked: [asked["user"]],

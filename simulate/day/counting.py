@@ -109,6 +109,12 @@ def _following(_: Limits, asked: Answered, answer: Any) -> Iterable[tuple[Kind, 
     return ((Kind.FOLLOWING, Counts(len(asked["users"]), followees, sizes.ID * followees)),)
 
 
+def _first_followers(_: Limits, asked: Answered, answer: Any) -> Iterable[tuple[Kind, Counts]]:
+    """As many calls as lists: each lies with its own account."""
+    followers = sum(len(ids) for ids, _ in answer)
+    return ((Kind.FOLLOWERS_PAGE, Counts(len(asked["users"]), followers, sizes.ID * followers)),)
+
+
 def _blocks(_: Limits, asked: Answered, answer: Any) -> Iterable[tuple[Kind, Counts]]:
     people = sum(len(one.blocked) + len(one.blocked_by) + len(one.muted) for one in answer)
     return ((Kind.VIEWER, Counts(len(asked["users"]), people, sizes.ID * people)),)
@@ -152,6 +158,7 @@ MEASURES: dict[str, Measure] = {
     "accounts.ids_of": _flat(Kind.USERS, sizes.ID, lambda asked, _: len(asked["usernames"])),
     "graph.following": _following,
     "graph.followers": _flat(Kind.FOLLOWERS_PAGE, sizes.ID, lambda _, answer: len(answer[0])),
+    "graph.followers_first": _first_followers,
     "relations.blocks": _blocks,
     "engagement.recent_likes": _flat(Kind.VIEWER, sizes.ID, lambda _, answer: len(answer[0])),
     "engagement.liked": _flat(Kind.VIEWER, sizes.FLAG, lambda asked, _: len(asked["tweet_ids"])),
