@@ -166,7 +166,7 @@ class Verifier:
             act = self.account.unsure.pop()
             original = self.model.original(act.of)
             if act.verb == "retweet":
-                (made,) = await self.stores.tweets.retweet_ids(act.actor, [original])
+                made = next((one.tweet_id for one in await self.own(act.actor) if one.retweet_of == original), 0)
             else:
                 (made,) = await self.stores.engagement.liked(act.actor, [original])
             if made:
