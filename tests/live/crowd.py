@@ -48,7 +48,7 @@ class Hosts(Processes):
         self.config = parts.config(namespace, partitions)
         super().__init__(home, environment(SMALL) | {"TWIT_CONTEXT": "far"})
         self.gateways, self.workers = [], []
-        lines = ["[contexts.far]", 'kind = "live"', f'namespace = "{namespace}"', 'mysql_user = "live"', 'mysql_password_file = "secret"']
+        lines = ["[contexts.far]", 'kind = "live"', f'namespace = "{self.config.namespace}"', 'mysql_user = "live"', 'mysql_password_file = "secret"']
         lines += [f"{name} = {json.dumps(list(getattr(self.config, name).addresses))}" for name in ("mysql", "cassandra", "redis", "kafka")]
         (home / "twit.toml").write_text("\n".join([*lines, f"partitions = {partitions}"]))
         (home / "secret").write_text("live\n")

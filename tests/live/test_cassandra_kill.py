@@ -23,6 +23,7 @@ pytestmark = pytest.mark.live
 ADA, BOB = 1, 2
 AT_ONCE = 8
 CONFIG = parts.config("cassandra_kill")
+PATIENT = Limits(store_timeout_ms=15_000)  # for all repeats at once: a claim must be won within a part of it
 
 
 def told(kind, tweet, user):
@@ -83,7 +84,7 @@ async def test_a_process_killed_anywhere_leaves_nothing_half_done_that_a_repeat_
     clock = SystemClock()
     ids, chance = TweetIds(clock, 9), random.Random(7)
     begun, done = {}, {}
-    async with parts_cassandra.stores(CONFIG, Limits(), clock, parts.ListedLog()) as (store,):
+    async with parts_cassandra.stores(CONFIG, PATIENT, clock, parts.ListedLog()) as (store,):
         for node in range(1, 6):
             more, told_of = await killed_after(chance.uniform(0.02, 0.4), node, max(begun, default=0) + 1)
             begun |= more

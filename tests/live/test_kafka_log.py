@@ -173,8 +173,8 @@ async def test_places_are_told_to_kafka_and_parked_events_lie_with_the_dead_lett
     lane = stores.lanes("fanout")[1]
     await lane.log.append([event(1, tweet) for tweet in (1, 2, 3)])
     await lane.work.advance([Progress(group=lane.name, offset=2)])
-    place = TopicPartition("kafkalog.tweets", 1)
-    consumer = KafkaConsumer(**consumer_options(config.kafka, 5_000), group_id="kafkalog.fanout")
+    place = TopicPartition(f"{config.namespace}.tweets", 1)
+    consumer = KafkaConsumer(**consumer_options(config.kafka, 5_000), group_id=f"{config.namespace}.fanout")
     wanted = lane.log.origin + 2
     async with asyncio.timeout(10):
         while await asyncio.to_thread(consumer.committed, place) != wanted:
@@ -183,7 +183,7 @@ async def test_places_are_told_to_kafka_and_parked_events_lie_with_the_dead_lett
     await lane.work.park(lane.name, poison, "ValueError: no", 11)
     (parked,) = await stores.work.parked(lane.name, 0, 10)
     assert parked.logged == poison
-    letters = TopicPartition("kafkalog.dead-letters", 0)
+    letters = TopicPartition(f"{config.namespace}.dead-letters", 0)
     consumer.assign([letters])
     consumer.seek(letters, consumer.end_offsets([letters])[letters] - 1)
     record = consumer.poll(timeout_ms=5_000)[letters][0]

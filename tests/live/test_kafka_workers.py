@@ -191,7 +191,7 @@ async def test_two_processes_share_the_lanes_and_when_one_is_killed_the_other_ha
     await until(lambda: twit.workers.states()["fanout"] == "ok")
     process = subprocess.Popen(
         [sys.executable, "-c", WORKER, str(tmp_path / "stores"), str(PARTITIONS)], stdout=subprocess.PIPE,
-        env={"PYTHONPATH": ":".join(sys.path)}, cwd=Path(__file__).parent,
+        env=os.environ | {"PYTHONPATH": ":".join(sys.path)}, cwd=Path(__file__).parent,
     )  # fmt: skip
     try:
         assert process.stdout
