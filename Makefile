@@ -33,11 +33,11 @@ slow: $(VENV)/dev
 crash: $(VENV)/dev
 	TWIT_CRASH_ROUNDS=200 $(BIN)/python -m pytest tests/crash -m slow -s $(ARGS)
 
-# Each test process has a namespace of its own on the servers.
+# Each test process has a namespace of its own on the servers; a file that has servers of its own stays in one process.
 live: live-own live-over live-killed
 
 live-own: $(VENV)/dev servers
-	TWIT_LIVE_RUN=make $(BIN)/python -m pytest -n 2 -m live --deselect $(KILLING) --deselect tests/live/test_crash.py $(ARGS)
+	TWIT_LIVE_RUN=make $(BIN)/python -m pytest -n 2 --dist loadfile -m live --deselect $(KILLING) --deselect tests/live/test_crash.py $(ARGS)
 
 # Alone: these end the servers that the others use.
 live-killed: $(VENV)/dev servers
