@@ -118,11 +118,11 @@ async def test_a_process_killed_anywhere_leaves_nothing_half_done_that_a_repeat_
         assert sorted((await store.engagement.recent_likes(BOB, 10_000))[0]) == sorted(posted.values())
         assert await store.tweets.recount_authors([ADA]) == [len(standing)] == await store.tweets.author_counts([ADA])
         waiting = await store.outbox.waiting(clock.now_ms() + 60_000, 1_000_000)
-        events = sorted((one.event.kind, one.event.tweet) for one in waiting)
-        assert events == sorted(
-            [(EventKind.TWEET_CREATED, own) for own in posted.values()] + [(EventKind.LIKED, own) for own in posted.values()]
-            + [(EventKind.TWEET_DELETED, own) for number, own in posted.items() if number % 3 == 0]
-        ), "each event once"
+        events = {(one.event.kind, one.event.tweet) for one in waiting}
+        assert events == {
+            *((kind, own) for own in posted.values() for kind in (EventKind.TWEET_CREATED, EventKind.LIKED)),
+            *((EventKind.TWEET_DELETED, own) for number, own in posted.items() if number % 3 == 0),
+        }, "each event at least once"
 
 
 if __name__ == "__main__":
