@@ -37,7 +37,7 @@ async def spread(function: Callable[[T], Awaitable[R]], items: Sequence[T], widt
     if len(items) == 1:
         return [await function(items[0])]
     answers: list[Any] = [None] * len(items)
-    todo = iter(enumerate(items))
+    todo = iter(enumerate(items))  # one for all workers: each takes what is next
     failed: list[BaseException] = []
 
     async def work() -> None:
