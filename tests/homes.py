@@ -14,6 +14,15 @@ from twit.cli.root import root
 PASSWORD = "correct horse"
 
 
+class _Process(subprocess.Popen):
+    """As the context of a test that fails, it is not waited for until the test's time is over."""
+
+    def __exit__(self, kind, *rest) -> None:
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, *rest)
+
+
 class Home:
     """Runs commands in this process (`twit`), or as a user's shell does (`process`). `env` and files may be added between."""
 
@@ -35,11 +44,11 @@ class Home:
         assert result.exit_code == 0, result.stderr
         return result.stdout
 
-    def process(self, *args: object, **more) -> subprocess.Popen:
+    def process(self, *args: object, **more) -> _Process:
         """The same as a process of its own."""
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         command = [sys.executable, "-c", "from twit.cli import main; main()", *map(str, args)]
-        return subprocess.Popen(command, env=os.environ | self.env, cwd=self.work, text=True, **(pipes | more))
+        return _Process(command, env=os.environ | self.env, cwd=self.work, text=True, **(pipes | more))
 
     def shell(self, *args: object, input: str = "") -> tuple[int, str, str]:  # noqa: A002
         """Exit code, stdout, stderr of such a process."""

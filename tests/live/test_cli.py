@@ -112,6 +112,8 @@ def test_while_workers_run_elsewhere_a_post_comes_back_at_once_and_they_deliver_
     far.ok("follow", grace, ada)
     with far.process("worker") as worker:
         assert "consuming" in worker.stderr.readline()
+        while any(group["owner"] == "nobody" for group in document(far, "ops", "lag")["groups"]):
+            time.sleep(0.1)
         began = time.monotonic()
         told = far.twit("post", ada, "carried by another", "-v", "-o", "name")
         assert (told.exit_code, time.monotonic() - began < PROMPT_S) == (0, True)

@@ -9,6 +9,8 @@ import msgspec
 import parts
 import pytest
 from kafka import KafkaConsumer, TopicPartition
+from kafka.admin import KafkaAdminClient
+from kafka.errors import CoordinatorNotAvailableError
 from parts_kafka import emptied, open_beside
 
 from twit.core.clock import ManualClock
@@ -169,6 +171,15 @@ async def test_a_place_beyond_the_end_is_refused(open_one):
 
 async def test_places_are_told_to_kafka_and_parked_events_lie_with_the_dead_letters(open_one, config, monkeypatch):
     monkeypatch.setattr(kafka_log, "TELL_EVERY_S", 0.05)
+    tell, refused = KafkaAdminClient.alter_group_offsets, []
+
+    def at_first_refused(admin, group, offsets):
+        if not refused:
+            refused.extend(offsets)
+            return dict.fromkeys(offsets, CoordinatorNotAvailableError)
+        return tell(admin, group, offsets)
+
+    monkeypatch.setattr(KafkaAdminClient, "alter_group_offsets", at_first_refused)
     stores = await open_one()
     lane = stores.lanes("fanout")[1]
     await lane.log.append([event(1, tweet) for tweet in (1, 2, 3)])
@@ -176,9 +187,10 @@ async def test_places_are_told_to_kafka_and_parked_events_lie_with_the_dead_lett
     place = TopicPartition(f"{config.namespace}.tweets", 1)
     consumer = KafkaConsumer(**consumer_options(config.kafka, 5_000), group_id=f"{config.namespace}.fanout")
     wanted = lane.log.origin + 2
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await asyncio.to_thread(consumer.committed, place) != wanted:
             await asyncio.sleep(0.05)
+    assert refused
     poison = LoggedEvent(3, event(1, 3))
     await lane.work.park(lane.name, poison, "ValueError: no", 11)
     (parked,) = await stores.work.parked(lane.name, 0, 10)

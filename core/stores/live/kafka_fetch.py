@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
+from kafka.errors import NoError
 from kafka.structs import OffsetAndMetadata
 
 from ...errors import StoreCorrupt, StoreTimeout
@@ -122,7 +123,10 @@ class Fetcher:
         self._ruler().delete_records(before, timeout_ms=self._timeout_ms)
 
     def _tell(self, group: str, offsets: dict[TopicPartition, int]) -> None:
-        self._ruler().alter_group_offsets(group, {place: OffsetAndMetadata(at, "", -1) for place, at in offsets.items()})
+        told = self._ruler().alter_group_offsets(group, {place: OffsetAndMetadata(at, "", -1) for place, at in offsets.items()})
+        for error in told.values():  # as while a new broker makes its topic of places
+            if error is not NoError:
+                raise error
 
 
 def _decoded(records: Sequence[Any]) -> Iterable[Event]:
