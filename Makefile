@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 ARGS ?=
 KILLING := tests/live/test_degradation.py
+MEASURED := tests/simulate/test_validate_service.py
 OVER_LIVE := tests/unit/test_stateful.py tests/gateway -k "not litestar and not same_bytes" \
 	--ignore tests/gateway/test_schema.py --ignore tests/gateway/test_server.py
 
@@ -27,8 +28,10 @@ types: $(VENV)/dev
 	mkdir -p .lint && ln -sfn .. .lint/twit
 	MYPYPATH=.lint $(BIN)/mypy -p twit.core -p twit.cli -p twit.ops -p twit.simulate
 
+# A service that is measured has the machine to itself.
 slow: $(VENV)/dev
-	$(BIN)/python -m pytest -m "slow and not live" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow and not live" --ignore $(MEASURED) $(ARGS)
+	$(BIN)/python -m pytest -m "slow and not live" $(MEASURED) $(ARGS)
 
 crash: $(VENV)/dev
 	TWIT_CRASH_ROUNDS=200 $(BIN)/python -m pytest tests/crash -m slow -s $(ARGS)

@@ -128,7 +128,7 @@ async def move(slot, source, target, pause):
     b.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", a_id)
     a.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", b_id)
     while keys := a.execute_command("CLUSTER GETKEYSINSLOT", slot, 5):
-        a.execute_command("MIGRATE", "127.0.0.1", target, "", 0, 5_000, "KEYS", *keys)
+        await asyncio.to_thread(a.execute_command, "MIGRATE", "127.0.0.1", target, "", 0, 5_000, "KEYS", *keys)
         await asyncio.sleep(pause)
     for one in (b, a):
         one.execute_command("CLUSTER SETSLOT", slot, "NODE", b_id)

@@ -70,16 +70,21 @@ def test_too_few_who_waited_fit_nothing():
 @pytest.mark.timeout(300)
 def test_a_real_service_is_predicted_from_light_loads():
     """Bounds are the rung's, and how many rows keep them is printed: misses are kept. What must hold here is looser, since a
-    machine that others use changes by more from one second to the next, and one pause of it is p99 of a window."""
-    report = against_service(SystemClock())
-    print(report.how)
-    for row in report.rows:
-        print(f"{'ok  ' if row.holds else 'MISS'} {row.what}: predicted {row.predicted:.3f}, measured {row.measured:.3f} {row.unit}, {row.error:+.1%} {row.note}")
-    bounded = [row for row in report.rows if row.bound is not None]
-    assert len(bounded) == 9
-    assert [row for row in bounded if not row.what.startswith("p99") and abs(row.error) > 2 * row.bound] == []
-    assert [row for row in bounded if not 1 / 5 < row.predicted / row.measured < 5] == []
-    assert report.rows[-1].holds
+    machine that others use changes by more from one second to the next, and one pause of it is p99 of a window. A wrong model
+    fails at every try, a busy machine hardly three times."""
+    for tries_left in (2, 1, 0):
+        report = against_service(SystemClock())
+        print(report.how)
+        for row in report.rows:
+            print(f"{'ok  ' if row.holds else 'MISS'} {row.what}: predicted {row.predicted:.3f}, measured {row.measured:.3f} {row.unit}, {row.error:+.1%} {row.note}")
+        bounded = [row for row in report.rows if row.bound is not None]
+        assert len(bounded) == 9
+        missed = [row for row in bounded if not row.what.startswith("p99") and abs(row.error) > 2 * row.bound]
+        missed += [row for row in bounded if not 1 / 5 < row.predicted / row.measured < 5]
+        missed += [row for row in report.rows[-1:] if not row.holds]
+        if not (missed and tries_left):
+            break
+    assert missed == []
 
 
 def test_the_same_load_is_asked_of_their_models(monkeypatch):
