@@ -46,6 +46,9 @@ live-own: $(VENV)/dev servers
 live-killed: $(VENV)/dev servers
 	$(BIN)/python -m pytest -s -m live $(KILLING) $(ARGS)
 
+crash-live: $(VENV)/dev servers
+	TWIT_CRASH_KILLS=50 $(BIN)/python -m pytest -s -m live tests/live/test_crash.py $(ARGS)
+
 # What is said of any world, over the live one.
 live-over: $(VENV)/dev servers
 	TWIT_LIVE_RUN=make $(BIN)/python -m pytest -n 2 -m "not slow and not live" --world live $(OVER_LIVE) $(ARGS)

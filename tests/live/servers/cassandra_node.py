@@ -13,7 +13,7 @@ from .keys import keys
 from .place import FILES, HOST, connected, folder, port, render
 from .process import spawn
 
-HEAP = os.environ.get("TWIT_LIVE_CASSANDRA_HEAP", "512m")
+HEAP = os.environ.get("TWIT_LIVE_CASSANDRA_HEAP", "1g")
 TIER = os.environ.get("TWIT_LIVE_JIT_TIER", "1")  # 1 starts fastest; 4 for a load test
 HELLO = b"\x04\x00\x00\x00\x05\x00\x00\x00\x00"  # native protocol 4, stream 0, opcode OPTIONS, empty body
 SUPPORTED = 0x06
