@@ -13,7 +13,7 @@ from .job_options import job_options, options_from
 from .output import Sheet, shown
 
 if TYPE_CHECKING:
-    from ..core.model import Parked
+    from ..core.events import Parked
     from ..core.runs import Outcome
     from .contexts import World
 

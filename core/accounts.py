@@ -17,8 +17,9 @@ from .caches import Caches
 from .clock import Clock
 from .entropy import Entropy
 from .errors import Forbidden, NotFound, StoreError, Unauthorized
+from .events import Event, EventKind
 from .limits import Limits
-from .model import AccountStatus, Credentials, Event, EventKind, NewAccount, User
+from .model import AccountStatus, Credentials, NewAccount, User
 from .offload import Offload
 from .passwords import Passwords
 from .patience import soon

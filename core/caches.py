@@ -15,8 +15,10 @@ import msgspec
 
 from .clock import Clock
 from .coherence import Coherence
+from .entries import AuthorMode
+from .events import LoggedEvent
 from .limits import Limits
-from .model import AccountStatus, AuthorMode, LoggedEvent, Tweet, TweetCounts, User
+from .model import AccountStatus, Tweet, TweetCounts, User
 from .ports import Stores
 from .recent import Recent
 from .viewers import load_viewer

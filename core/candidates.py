@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .caches import Caches
+from .entries import Row, RowState
 from .errors import StoreError
 from .limits import Limits
-from .model import Row, RowState
 from .ports import Stores
 from .rows import Rows
 from .shown import Source

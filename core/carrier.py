@@ -14,13 +14,15 @@ import numpy as np
 from .caches import Caches
 from .clock import Clock
 from .consumer import Done
+from .entries import AuthorMode, FanoutMode
+from .events import Event, EventKind, LoggedEvent, Work
 from .limits import Limits
-from .model import AuthorMode, Carried, Event, EventKind, FanoutMode, LoggedEvent, Work
+from .model import Carried
 from .partings import Partings
 from .ports import Stores
 
 if TYPE_CHECKING:
-    from .model import Entries
+    from .entries import Entries
 
 _EDGE_KINDS = frozenset((EventKind.FOLLOWED, EventKind.UNFOLLOWED))
 

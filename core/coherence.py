@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from .clock import Clock
+from .events import Event, EventKind, LoggedEvent
 from .limits import Limits
-from .model import Event, EventKind, LoggedEvent, Tweet
+from .model import Tweet
 from .ports import EventLog
 from .viewers import pulled_of
 

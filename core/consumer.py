@@ -15,11 +15,12 @@ from typing import Protocol
 import msgspec
 
 from .clock import Clock
+from .entries import Delivery
 from .entropy import Chance
 from .errors import StoreError
+from .events import LoggedEvent, Progress, Work, WorkVerb
 from .limits import Limits
 from .log_ports import Lane
-from .model import Delivery, LoggedEvent, Progress, Work, WorkVerb
 
 RETRY_MS = 50  # the first wait for a store that failed; doubled each time up to RETRY_MAX_MS, times 0.5 to 1.5
 RETRY_MAX_MS = 2_000

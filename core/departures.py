@@ -11,8 +11,9 @@ import msgspec
 
 from . import follow_requests
 from .clock import Clock
+from .events import Event, EventKind
 from .limits import Limits
-from .model import AccountStatus, Event, EventKind, Relation, User
+from .model import AccountStatus, Relation, User
 from .ports import Stores
 
 ACCOUNTS_AT_ONCE = 100

@@ -16,27 +16,18 @@ import numpy as np
 from .caches import Caches
 from .clock import Clock
 from .consumer import Done
+from .entries import AuthorMode, Delivery, FanoutMode, Push
+from .events import Event, EventKind, LoggedEvent, Work, WorkVerb
 from .ids import EPOCH_MS, id_at
 from .limits import Limits
-from .model import (
-    AccountStatus,
-    AuthorMode,
-    Delivery,
-    Event,
-    EventKind,
-    FanoutMode,
-    LoggedEvent,
-    Push,
-    Work,
-    WorkVerb,
-)
+from .model import AccountStatus
 from .partings import Partings
 from .ports import Stores
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from .model import Entries, Ids
+    from .entries import Entries, Ids
 
 GROUP_BATCHES, GROUP_MAX = 2, 32  # tweets are pushed together, up to so many `fanout_batch`es of deliveries: half a millisecond
 BURIED_MAX = 4_096

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .events import Event, EventKind
 from .limits import Limits
-from .model import AccountStatus, Event, EventKind, FollowRequest, FollowStatus, NewFollow
+from .model import AccountStatus, FollowRequest, FollowStatus, NewFollow
 from .ports import Stores
 
 

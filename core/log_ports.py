@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from .model import Delivery, Event, GroupLag, LoggedEvent, Parked, Progress, Work
+from .entries import Delivery
+from .events import Event, GroupLag, LoggedEvent, Parked, Progress, Work
 
 
 class EventLog(Protocol):

@@ -13,7 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from .model import Entries, Ids
+    from .entries import Entries, Ids
 
 HEAD = 16  # entries of every author that lie in one table
 SPARSE = 64  # ids an author: further apart they are searched for, nearer each has its place in a list of all

@@ -1,23 +1,15 @@
-"""The data that moves through the core: frozen structs, no behaviour beyond what they are.
+"""What is stored of people, tweets and who follows whom: frozen structs, no behaviour beyond what they are.
 
-Entries of timelines are not structs: a list of them is an int64 array of shape (n, 2), a row being
-(tweet id, id of what it retweets or 0), newest first by tweet id. `Entries` names that shape.
+What happened to them is in `events`, what timelines are made of in `entries`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Entries: TypeAlias = npt.NDArray[np.int64]  # (n, 2): tweet id, retweeted id or 0; newest first
-    Ids: TypeAlias = npt.NDArray[np.int64]  # (n,)
+from .events import Event
 
 
 class AccountStatus(StrEnum):
@@ -74,6 +66,14 @@ class Credentials(msgspec.Struct, frozen=True):
     deactivated_ms: int
 
 
+class Session(msgspec.Struct, frozen=True):
+    """A log-in. `token_hash` is SHA-256 of the bearer token, which itself is stored nowhere."""
+
+    token_hash: bytes
+    user_id: int
+    created_ms: int
+
+
 class Tweet(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A tweet, reply, quote or retweet, as it is stored. Zero means: none.
 
@@ -117,53 +117,6 @@ class IdempotencyKey(msgspec.Struct, frozen=True):
     key: str
     body_hash: bytes
     expires_ms: int
-
-
-class EventKind(StrEnum):
-    """What happened. The event's `key` orders it: all events of one key are handled in log order."""
-
-    TWEET_CREATED = "tweet_created"  # key, actor: author; tweet; ref: retweet_of; target: author of ref or of the parent
-    TWEET_DELETED = "tweet_deleted"  # key, actor: author; tweet; ref: retweet_of, so undoing a retweet is one too
-    LIKED = "liked"  # key: tweet; actor; tweet; target: its author
-    UNLIKED = "unliked"
-    FOLLOWED = "followed"  # key, actor: follower; target: followee; ref: sequence of the edge
-    UNFOLLOWED = "unfollowed"
-    FOLLOW_REQUESTED = "follow_requested"  # actor: who asks; target: who is asked; ref: request id
-    FOLLOW_REQUEST_CLOSED = "follow_request_closed"  # accepted, rejected or withdrawn
-    BLOCKED = "blocked"  # key, actor; target
-    UNBLOCKED = "unblocked"
-    MUTED = "muted"
-    UNMUTED = "unmuted"
-    USER_CREATED = "user_created"
-    PROFILE_CHANGED = "profile_changed"  # key, actor: the user
-    PRIVACY_CHANGED = "privacy_changed"  # ref: 1 private, 0 public
-    DEACTIVATED = "deactivated"
-    REACTIVATED = "reactivated"
-    ACCOUNT_DELETED = "account_deleted"
-    SESSIONS_REVOKED = "sessions_revoked"  # key, actor: the user; tokens cached in a process are dropped
-    MODE_CHECK = "mode_check"  # key: author whose follower count crossed a threshold: fan-out decides
-    PARTED = "parted"  # key, actor: author; target: who follows no more, and is in the author's list no more
-    MODE_CHANGED = "mode_changed"  # key: author; ref: the new FanoutMode
-
-
-class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
-    """One fact, written in the same durable step as what it tells of. Zero means: none."""
-
-    kind: EventKind
-    key: int
-    actor: int
-    tweet: int = 0
-    target: int = 0
-    ref: int = 0
-    at_ms: int = 0
-    request_id: str = ""
-
-
-class LoggedEvent(msgspec.Struct, frozen=True, gc=False):
-    """An event and its place: `offset` rises by at least 1, from 1."""
-
-    offset: int
-    event: Event
 
 
 class NewTweet(msgspec.Struct, frozen=True, kw_only=True):
@@ -258,151 +211,4 @@ class FollowRequest(msgspec.Struct, frozen=True):
     requester: int
     target: int
     retweets: bool
-    created_ms: int
-
-
-class FanoutMode(IntEnum):
-    """`LEAVING` is pushed and pulled: from the moment an author falls below the exit until the backfill is done."""
-
-    PUSH = 0
-    PULL = 1
-    LEAVING = 2
-
-
-class AuthorMode(msgspec.Struct, frozen=True):
-    """`since_id`: tweets made from this id on were fanned out by this mode."""
-
-    mode: FanoutMode = FanoutMode.PUSH
-    since_id: int = 0
-
-
-class RowState(IntEnum):
-    """Of a cached timeline. Lapsed (not touched for `inactive_after_ms`) counts as absent everywhere."""
-
-    ABSENT = 0
-    BUILDING = 1
-    COMPLETE = 2
-
-
-class Push(IntEnum):
-    """What became of one entry for one reader (rule 15)."""
-
-    STORED = 0
-    DUPLICATE = 1
-    OLDER_THAN_TAIL = 2  # older than the tail of a full timeline, or than `complete_back_to`
-    INACTIVE = 3  # lapsed
-    NOT_RESIDENT = 4  # absent
-
-
-class Mark(msgspec.Struct, frozen=True):
-    """A row's moment. `epoch` moves when the row is begun, dropped, replaced or has entries removed;
-    `arrivals` counts pushes into it."""
-
-    epoch: int
-    arrivals: int
-
-
-class Row(msgspec.Struct, frozen=True):
-    """A cached timeline, or a window of one. `entries` sorted newest first and unique by id.
-
-    Nothing at or above `complete_back_to` is missing; entries below it must not be relied on. 0: from the beginning.
-    `more`: the row holds older entries than the window. `building_since_ms` is 0 unless building.
-    """
-
-    state: RowState
-    complete_back_to: int
-    entries: Entries
-    more: bool
-    mark: Mark
-    seen_ms: int
-    building_since_ms: int = 0
-
-
-class WorkVerb(StrEnum):
-    PUSH = "push"
-    REMOVE = "remove"
-    BACKFILL = "backfill"
-
-
-class Work(msgspec.Struct, frozen=True, kw_only=True):
-    """A range of an author's followers still to be served: the continuation of a large fan-out.
-
-    `work_id` is the offset of the event that caused it. `after` is the follower cursor reached.
-    """
-
-    work_id: int
-    verb: WorkVerb
-    author: int
-    tweet: int
-    ref: int = 0
-    after: int = 0
-    batch: int = 0
-    created_ms: int = 0
-    request_id: str = ""
-
-
-class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """The account of one batch of one tweet's fan-out (rule 15); recorded once by (tweet, batch).
-
-    attempted = stored + duplicate + older_than_tail + skipped + filtered, or pulled = followers at the decision.
-    `last` marks the tweet's final batch; `lag_ms` is from creation to this batch's end.
-    """
-
-    tweet: int
-    batch: int
-    attempted: int = 0
-    stored: int = 0
-    duplicate: int = 0
-    older_than_tail: int = 0
-    skipped: int = 0
-    filtered: int = 0
-    pulled: int = 0
-    last: bool = False
-    lag_ms: int = 0
-
-
-def whole_account(batches: Sequence[Delivery]) -> list[Delivery]:
-    """The batches of one tweet, in order, up to its last: what lies behind is of an event that was handled once more."""
-    end = next((place for place, one in enumerate(batches, 1) if one.last), len(batches))
-    return list(batches[:end])
-
-
-class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """What one consumer did: durable in this order — deliveries, work put, work done, offset."""
-
-    group: str
-    offset: int
-    deliveries: tuple[Delivery, ...] = ()
-    put: tuple[Work, ...] = ()
-    done: tuple[int, ...] = ()
-
-
-class Parked(msgspec.Struct, frozen=True):
-    """An event that failed `event_attempts_max` times in a group, out of the way until someone looks."""
-
-    parked_id: int
-    group: str
-    logged: LoggedEvent
-    error: str
-    parked_ms: int
-
-
-class GroupLag(msgspec.Struct, frozen=True):
-    """How far behind a consumer group is. `lag_ms` is the age of the oldest event it has not finished; 0 if none."""
-
-    group: str
-    offset: int
-    tail: int
-    events: int
-    work: int
-    lag_ms: int
-    parked: int
-    owner: str
-
-
-class Session(msgspec.Struct, frozen=True):
-    """A log-in. `token_hash` is SHA-256 of the bearer token, which itself is stored nowhere."""
-
-    token_hash: bytes
-    user_id: int
     created_ms: int

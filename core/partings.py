@@ -9,12 +9,13 @@ import numpy as np
 
 from .caches import Caches
 from .clock import Clock
+from .entries import RowState
 from .limits import Limits
-from .model import RowState, Tweet
+from .model import Tweet
 from .ports import Stores
 
 if TYPE_CHECKING:
-    from .model import Ids
+    from .entries import Ids
 
 
 class Partings:

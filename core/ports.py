@@ -15,25 +15,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from .entries import AuthorMode, Mark, Row
+from .events import Event
 from .log_ports import EventLog, Lane, Lease, Leases, WorkLog
 from .model import (
-    AuthorMode,
     Blocks,
     Carried,
     Credentials,
     Edge,
-    Event,
     Following,
     FollowOutcome,
     FollowRequest,
     IdempotencyKey,
-    Mark,
     NewAccount,
     NewFollow,
     NewTweet,
     PutOutcome,
     Relation,
-    Row,
     Session,
     Tweet,
     TweetCounts,
@@ -45,7 +43,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from .model import Entries, Ids
+    from .entries import Entries, Ids
 
 
 __all__ = (
@@ -223,7 +221,7 @@ class Timelines(Protocol):
 
     async def push_each(self, entries: Entries, groups: Sequence[Ids], now_ms: int) -> npt.NDArray[np.uint8]:
         """Push entry i to the readers of group i, for many entries at once. Unlike elsewhere ids rise strictly from entry to entry.
-        Returns `model.Push` codes, one group behind the other; what the same call would push out again may be refused instead."""
+        Returns `entries.Push` codes, one group behind the other; what the same call would push out again may be refused instead."""
 
     async def read(self, reader: int, before: int, limit: int, now_ms: int) -> Row:
         """The newest `limit` entries with id < `before` (0: from the top). Gives up after a fifth of `store_timeout_ms`: who reads

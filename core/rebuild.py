@@ -13,14 +13,15 @@ import numpy as np
 
 from .caches import Caches
 from .coherence import TWEET_KINDS
+from .entries import AuthorMode, FanoutMode
+from .events import LoggedEvent
 from .limits import Limits
 from .merging import Merger
-from .model import AuthorMode, FanoutMode, LoggedEvent
 from .ports import Stores
 from .recent import Recent
 
 if TYPE_CHECKING:
-    from .model import Entries
+    from .entries import Entries
 
 AUTHORS_AT_ONCE = 1_024  # lists read in one store call
 HEAD = 16  # entries that an author is asked for at first, at least: few have more among the newest of one row

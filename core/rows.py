@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 
 from .clock import Clock
+from .entries import Mark, Row, RowState
 from .entropy import Chance
 from .errors import StoreError
 from .limits import Limits
-from .model import Mark, Row, RowState
 from .patience import soon
 from .ports import Stores
 from .rebuild import Truth
 
 if TYPE_CHECKING:
-    from .model import Ids
+    from .entries import Ids
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

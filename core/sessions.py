@@ -10,8 +10,9 @@ import hashlib
 
 from .clock import Clock
 from .entropy import Entropy
+from .events import Event, EventKind, LoggedEvent
 from .limits import Limits
-from .model import AccountStatus, Event, EventKind, LoggedEvent, Session
+from .model import AccountStatus, Session
 from .ports import Stores
 
 TOKEN_BYTES = 32

@@ -12,8 +12,9 @@ from .accounts import acting
 from .caches import Caches
 from .clock import Clock
 from .errors import Conflict, Forbidden, Invalid, NotFound
+from .events import Event, EventKind
 from .limits import Limits
-from .model import AccountStatus, Event, EventKind, FollowRequest, FollowStatus, NewFollow, Relation, User
+from .model import AccountStatus, FollowRequest, FollowStatus, NewFollow, Relation, User
 from .pages import checked_limit, filled
 from .people import anyone, knows_of, people_page
 from .ports import Stores

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .caches import Caches
+from .entries import Row
+from .events import EventKind, LoggedEvent
 from .limits import Limits
-from .model import EventKind, LoggedEvent, Row
 from .ports import Timelines
 from .recent import Recent
 from .shown import HomePage

@@ -18,9 +18,10 @@ from .accounts import acting
 from .caches import Caches
 from .clock import Clock
 from .errors import Conflict, Forbidden, Gone, Invalid, NotFound, StoreError
+from .events import Event, EventKind
 from .ids import TweetIds, ms_of
 from .limits import Limits
-from .model import Event, EventKind, IdempotencyKey, NewTweet, PutOutcome, PutStatus, Tweet
+from .model import IdempotencyKey, NewTweet, PutOutcome, PutStatus, Tweet
 from .patience import soon
 from .ports import Stores
 from .sight import Sight

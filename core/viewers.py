@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
+from .entries import AuthorMode
 from .limits import Limits
-from .model import AuthorMode
 from .ports import Stores
 from .visibility import Viewer
 

@@ -26,7 +26,7 @@ from .plan import Operator, Progress
 from .procedure import Difference
 
 if TYPE_CHECKING:
-    from ..core.model import Ids
+    from ..core.entries import Ids
 
 CHECKS = ("timelines", "graph", "counts")
 LOOKS_MAX = 3

@@ -20,7 +20,7 @@ from .plan import Draft, Level, Plan, PlanFile, fingerprint
 from .procedure import Difference, Downstream
 
 if TYPE_CHECKING:
-    from ..core.model import Ids
+    from ..core.entries import Ids
 
 T = TypeVar("T")
 PAGE = 4_096

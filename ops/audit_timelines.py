@@ -24,10 +24,10 @@ import numpy as np
 
 from ..core.caches import Caches
 from ..core.clock import Clock
+from ..core.entries import Row, RowState
 from ..core.errors import Forbidden
 from ..core.ids import id_at
 from ..core.limits import Limits
-from ..core.model import Row, RowState
 from ..core.ports import Stores
 from ..core.rebuild import Truth
 from ..core.shown import TweetPage
@@ -38,7 +38,7 @@ from .procedure import Difference
 from .readonly import read_only
 
 if TYPE_CHECKING:
-    from ..core.model import Entries
+    from ..core.entries import Entries
 
 PASSED_OVER = {"timelines": frozenset({"touch", "push"})}  # an audit must neither keep rows alive nor heal them
 SHOWN = 8  # ids named in a detail

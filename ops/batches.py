@@ -24,7 +24,7 @@ from .steering import Steering
 from .throttle import Throttle
 
 if TYPE_CHECKING:
-    from ..core.model import Ids
+    from ..core.entries import Ids
 
 METRICS_US = 1_000_000  # one line of metrics.csv a second at most
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core.errors import NotFound
-from ..core.model import Parked
+from ..core.events import Parked
 from ..core.ports import Stores
 from .plan import Draft, Level, Plan, PlanFile, fingerprint
 from .procedure import Difference, Downstream
 
 if TYPE_CHECKING:
-    from ..core.model import Ids
+    from ..core.entries import Ids
 
 LISTED_MAX = 10_000  # looked through for ids; more than that is no list but an outage
 PAGE = 1_000

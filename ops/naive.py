@@ -16,7 +16,7 @@ from ..core.model import AccountStatus, Blocks, Following, Tweet, User
 from ..core.ports import Stores
 
 if TYPE_CHECKING:
-    from ..core.model import Entries
+    from ..core.entries import Entries
 
 KEPT_MAX = 200_000  # facts kept of each kind; past it they are read anew
 DEPTH_GROWTH = 4

@@ -17,7 +17,7 @@ from ..core.errors import Conflict, Forbidden, Invalid
 from ..core.runs import write_atomically
 
 if TYPE_CHECKING:
-    from ..core.model import Ids
+    from ..core.entries import Ids
 
 PLAN_SCHEMA = 1
 

@@ -13,7 +13,7 @@ from ..core.runs import Runs
 from .plan import Draft, PlanFile
 
 if TYPE_CHECKING:
-    from ..core.model import Ids
+    from ..core.entries import Ids
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,9 +16,9 @@ import numpy as np
 
 from ..core.caches import Caches
 from ..core.clock import Clock
+from ..core.entries import Row, RowState
 from ..core.errors import NotFound
 from ..core.limits import Limits
-from ..core.model import Row, RowState
 from ..core.ports import Stores
 from ..core.rebuild import Truth
 from ..core.workers import GROUPS
@@ -29,7 +29,7 @@ from .plan import Draft, Level, Options, Plan, PlanFile, fingerprint
 from .procedure import Difference, Downstream
 
 if TYPE_CHECKING:
-    from ..core.model import Entries, Ids
+    from ..core.entries import Entries, Ids
 
 NAME = "rebuild-timeline"
 ATTEMPTS_MAX = 5  # removals that move a row under us; so many in a row are no accident

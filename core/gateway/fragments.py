@@ -15,7 +15,8 @@ from operator import attrgetter
 from ..caches import Caches
 from ..clock import Clock
 from ..coherence import TWEET_KINDS, USER_KINDS
-from ..model import EventKind, LoggedEvent, Tweet
+from ..events import EventKind, LoggedEvent
+from ..model import Tweet
 from ..recent import Recent
 from ..service import Twit
 from ..shown import TweetView, Unavailable

@@ -7,7 +7,7 @@ import contextlib
 import msgspec
 
 from ..errors import StoreError
-from ..model import GroupLag
+from ..events import GroupLag
 from ..workers import GROUPS
 from .exchange import Answer, Call
 from .metrics import Facts, exposition

@@ -6,7 +6,8 @@ import msgspec
 import numpy as np
 
 from ...core.errors import Conflict
-from ...core.model import Event, EventKind, NewAccount, NewFollow, NewTweet, Tweet
+from ...core.events import Event, EventKind
+from ...core.model import NewAccount, NewFollow, NewTweet, Tweet
 from ...core.service import Twit
 from ..imports.people import Progress, batches
 from .world import LOGINS, PEOPLE, STAR, World, draw

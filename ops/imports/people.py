@@ -14,7 +14,8 @@ from typing import TypeVar
 import numpy as np
 
 from ...core.errors import Conflict, Invalid, StoreDown, StoreTimeout
-from ...core.model import Event, EventKind, FollowStatus, NewAccount, NewFollow
+from ...core.events import Event, EventKind
+from ...core.model import FollowStatus, NewAccount, NewFollow
 from ...core.service import Twit
 
 T = TypeVar("T")

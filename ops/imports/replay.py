@@ -16,8 +16,9 @@ from enum import StrEnum
 
 import msgspec
 
+from ...core.events import Event, EventKind
 from ...core.ids import EPOCH_MS, id_at
-from ...core.model import Event, EventKind, NewTweet, Tweet
+from ...core.model import NewTweet, Tweet
 from .lines import file_user
 
 SECOND_MIN, SECOND_MAX = EPOCH_MS // 1000, EPOCH_MS // 1000 + (1 << 41) // 1000 - 1

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from ...core.model import Event, EventKind, NewTweet, Tweet
+from ...core.events import Event, EventKind
+from ...core.model import NewTweet, Tweet
 from ...core.ports import Stores
 from ..kinds import Kind
 from .scratch import LONG, ONE_AUTHOR, POPULAR, PUSHES, SHORT, SIZES, TEXTS, TWEETS, Scratch
 
 if TYPE_CHECKING:
-    from ...core.model import Ids
+    from ...core.entries import Ids
 
 X = TypeVar("X")
 Call = Callable[[Stores], Awaitable[object]]

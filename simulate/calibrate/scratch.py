@@ -19,7 +19,7 @@ from ...core.model import NewAccount, NewFollow, NewTweet, Tweet
 from ...core.ports import Stores
 
 if TYPE_CHECKING:
-    from ...core.model import Entries, Ids
+    from ...core.entries import Entries, Ids
 
 T = TypeVar("T")
 

@@ -30,7 +30,7 @@ from .shape import DESIGN_USERS, GraphParams
 from .tables import Layout
 
 if TYPE_CHECKING:
-    from ...core.model import Entries
+    from ...core.entries import Entries
 
 Ids = npt.NDArray[np.int64]
 MANY = 1_000  # tweets, from where on two threads share the work of saying what each retweets

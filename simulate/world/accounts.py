@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...core.errors import Conflict
-from ...core.model import Credentials, Event, NewAccount, User, UserCounts
+from ...core.events import Event
+from ...core.model import Credentials, NewAccount, User, UserCounts
 from ...core.ports import Accounts
 from ...core.stores.embedded.overlay import SqliteOverlay
 from .base import Base

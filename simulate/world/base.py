@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from ...core.model import Tweet, TweetCounts, User, UserCounts
 
 if TYPE_CHECKING:
-    from ...core.model import Entries, Ids
+    from ...core.entries import Entries, Ids
 
 
 class Base(Protocol):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...core.model import Edge, Event, TweetCounts
+from ...core.events import Event
+from ...core.model import Edge, TweetCounts
 from ...core.ports import Engagement
 from ...core.stores.embedded.overlay import SqliteOverlay
 from .base import Base

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from ...core.model import Carried, Edge, Event, Following, FollowOutcome, NewFollow
+from ...core.events import Event
+from ...core.model import Carried, Edge, Following, FollowOutcome, NewFollow
 from ...core.ports import SocialGraph
 from ...core.stores.embedded.graph import WITHOUT_RETWEETS
 from ...core.stores.embedded.overlay import ENDED, FIRST_SEQUENCE, SqliteOverlay
 from .base import Base
 
 if TYPE_CHECKING:
-    from ...core.model import Ids
+    from ...core.entries import Ids
 
 NOBODY = np.empty(0, np.int64)
 

@@ -14,7 +14,7 @@ from ...core.recent import Recent
 from ..population.people import Population
 
 if TYPE_CHECKING:
-    from ...core.model import Entries
+    from ...core.entries import Entries
 
 AUTHORS_MAX = 10_000  # some 100 MB where most are asked for a head and some for a whole row
 KEPT_MAX = 2_048  # entries an author: more than a row holds, or a viewer is told of himself

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ...core.model import AuthorMode, Event, FanoutMode
+from ...core.entries import AuthorMode, FanoutMode
+from ...core.events import Event
 from ...core.ports import FanoutModes
 from ...core.recent import Recent
 from ...core.stores.embedded.overlay import SqliteOverlay

@@ -18,7 +18,7 @@ from .keep import kept_population
 from .lists import NewestLists
 
 if TYPE_CHECKING:
-    from ...core.model import Entries, Ids
+    from ...core.entries import Entries, Ids
 
 NAME = re.compile(r"u([1-9][0-9]{0,18})", re.IGNORECASE | re.ASCII)
 RETWEETS_LOOKED_AT = 2_000  # of a person's newest tweets, when asked whether he retweeted something

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...core.entries import FanoutMode, Mark, Row, RowState
 from ...core.ids import EPOCH_MS, id_at
 from ...core.limits import Limits
-from ...core.model import FanoutMode, Mark, Row, RowState
 from ...core.ports import FanoutModes, SocialGraph, Timelines
 from ...core.recent import Recent
 from ...core.stores.embedded.overlay import SqliteOverlay
@@ -26,7 +26,7 @@ from .turns import Turns
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from ...core.model import Entries, Ids
+    from ...core.entries import Entries, Ids
 
 
 class WorldTimelines:

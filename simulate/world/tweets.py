@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...core.errors import Unsupported
-from ...core.model import Event, IdempotencyKey, NewTweet, PutOutcome, PutStatus, Tweet
+from ...core.events import Event
+from ...core.model import IdempotencyKey, NewTweet, PutOutcome, PutStatus, Tweet
 from ...core.ports import Tweets
 from ...core.stores.embedded.overlay import SqliteOverlay
 from .base import Base
 from .turns import Turns
 
 if TYPE_CHECKING:
-    from ...core.model import Entries
+    from ...core.entries import Entries
 
 
 class WorldTweets:

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from twit.core import wiring
 from twit.core.clock import SystemClock
 from twit.core.entropy import SystemEntropy
+from twit.core.events import Event, EventKind
 from twit.core.ids import LEASED_NODES, TweetIds
 from twit.core.limits import Limits
-from twit.core.model import Event, EventKind, NewAccount, NewFollow, NewTweet, Tweet
+from twit.core.model import NewAccount, NewFollow, NewTweet, Tweet
 from twit.core.offload import InlineOffload
 from twit.core.service import Twit
 from twit.core.stores.embedded import open_stores
@@ -27,7 +28,7 @@ from twit.core.stores.embedded.ring import RingTimelines
 from .ring_reference import SHARED, fill
 
 if TYPE_CHECKING:
-    from twit.core.model import Ids
+    from twit.core.entries import Ids
 
 BATCH = 10_000
 

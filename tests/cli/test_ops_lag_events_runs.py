@@ -7,8 +7,8 @@ import pytest
 from ops_builders import plant, raw_row
 
 from twit.core.clock import SystemClock
+from twit.core.events import Event, EventKind, LoggedEvent
 from twit.core.limits import Limits
-from twit.core.model import Event, EventKind, LoggedEvent
 from twit.core.stores.embedded import open_stores
 from twit.core.workers import GROUPS
 

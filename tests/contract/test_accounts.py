@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from twit.core.errors import Conflict, NotFound
-from twit.core.model import AccountStatus, Event, EventKind, NewAccount, NewTweet, Tweet, UserCounts
+from twit.core.events import Event, EventKind
+from twit.core.model import AccountStatus, NewAccount, NewTweet, Tweet, UserCounts
 
 
 def new(name, email="", **more):

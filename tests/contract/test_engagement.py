@@ -2,7 +2,8 @@
 
 import pytest
 
-from twit.core.model import Event, EventKind, NewTweet, Tweet, TweetCounts
+from twit.core.events import Event, EventKind
+from twit.core.model import NewTweet, Tweet, TweetCounts
 
 ADA, BOB, CLEO = 1, 2, 3
 

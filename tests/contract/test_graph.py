@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from twit.core.clock import ManualClock
+from twit.core.events import Event, EventKind
 from twit.core.limits import Limits
-from twit.core.model import Carried, Event, EventKind, FollowOutcome, FollowStatus, NewFollow, UserCounts
+from twit.core.model import Carried, FollowOutcome, FollowStatus, NewFollow, UserCounts
 from twit.core.ports import Stores
 from twit.core.stores.embedded import open_stores
 

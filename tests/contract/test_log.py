@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from twit.core.model import Delivery, Event, EventKind, GroupLag, Progress, Work, WorkVerb
+from twit.core.entries import Delivery
+from twit.core.events import Event, EventKind, GroupLag, Progress, Work, WorkVerb
 from twit.core.ports import Lane, Stores
 
 LONG_S = 600.0  # beyond the time that a test may take
@@ -18,7 +19,7 @@ APPEND = """
 import asyncio, pathlib, sys
 from twit.core.clock import SystemClock
 from twit.core.limits import Limits
-from twit.core.model import Event, EventKind
+from twit.core.events import Event, EventKind
 from twit.core.stores.embedded import open_stores
 
 async def main():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from twit.core.model import AuthorMode, Event, EventKind, FanoutMode
+from twit.core.entries import AuthorMode, FanoutMode
+from twit.core.events import Event, EventKind
 from twit.core.ports import Stores
 
 CHANGED = (Event(kind=EventKind.MODE_CHANGED, key=5, actor=5, ref=1, at_ms=7),)

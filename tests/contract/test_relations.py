@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from twit.core.model import Blocks, Event, EventKind, FollowRequest, Relation
+from twit.core.events import Event, EventKind
+from twit.core.model import Blocks, FollowRequest, Relation
 from twit.core.ports import Stores
 
 BLOCK, MUTE = Relation

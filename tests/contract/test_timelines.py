@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from twit.core.entries import Mark, Push, RowState
 from twit.core.limits import Limits
-from twit.core.model import Mark, Push, RowState
 
 NOW = 1_750_000_000_000
 SHOWN = 5

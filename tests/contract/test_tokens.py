@@ -1,6 +1,7 @@
 """The port `Tokens`: a log-in holds until it is revoked, alone or with all others of its user."""
 
-from twit.core.model import Event, EventKind, Session
+from twit.core.events import Event, EventKind
+from twit.core.model import Session
 
 ADA, BOB = 1, 2
 REVOKED = Event(kind=EventKind.SESSIONS_REVOKED, key=ADA, actor=ADA)

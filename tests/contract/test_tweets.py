@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from twit.core.errors import StoreError
-from twit.core.model import Event, EventKind, IdempotencyKey, NewTweet, PutOutcome, PutStatus, Tweet, TweetCounts, UserCounts
+from twit.core.events import Event, EventKind
+from twit.core.model import IdempotencyKey, NewTweet, PutOutcome, PutStatus, Tweet, TweetCounts, UserCounts
 
 ADA, BOB, CLEO = 1, 2, 3
 DAY_MS = 86_400_000

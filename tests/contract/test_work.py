@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from twit.core.model import Delivery, Event, EventKind, LoggedEvent, Progress, Work, WorkVerb
+from twit.core.entries import Delivery
+from twit.core.events import Event, EventKind, LoggedEvent, Progress, Work, WorkVerb
 from twit.core.ports import Stores
 
 LOGGED = LoggedEvent(7, Event(kind=EventKind.TWEET_CREATED, key=1, actor=1, tweet=50, at_ms=3, request_id="r"))

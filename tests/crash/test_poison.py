@@ -4,8 +4,9 @@ import pytest
 from builders import NOON_MS, home, make_friends, make_users, settle
 
 from twit.core.errors import StoreCorrupt
+from twit.core.events import Event, EventKind
 from twit.core.fanout import Fanout
-from twit.core.model import Event, EventKind, NewFollow
+from twit.core.model import NewFollow
 from twit.ops.events import RetryParked
 
 

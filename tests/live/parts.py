@@ -17,8 +17,8 @@ import msgspec
 import servers
 
 from twit.core.clock import ManualClock
+from twit.core.events import Event, LoggedEvent
 from twit.core.limits import Limits
-from twit.core.model import Event, LoggedEvent
 from twit.core.ports import Lane, Stores
 from twit.core.stores.embedded import open_stores
 from twit.core.stores.live.config import Access, LiveConfig

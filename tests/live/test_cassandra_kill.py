@@ -15,9 +15,10 @@ import pytest
 
 from twit.core.clock import SystemClock
 from twit.core.errors import StoreTimeout
+from twit.core.events import Event, EventKind
 from twit.core.ids import TweetIds
 from twit.core.limits import Limits
-from twit.core.model import Event, EventKind, IdempotencyKey, NewTweet, PutStatus, Tweet
+from twit.core.model import IdempotencyKey, NewTweet, PutStatus, Tweet
 from twit.core.stores.live.cassandra_open import open_cassandra
 
 pytestmark = pytest.mark.live

@@ -11,9 +11,10 @@ import pytest
 
 from twit.core.clock import ManualClock, SystemClock
 from twit.core.errors import Invalid, StoreCorrupt, StoreDown, StoreTimeout
+from twit.core.events import Event, EventKind
 from twit.core.ids import id_at
 from twit.core.limits import Limits
-from twit.core.model import Event, EventKind, NewTweet, Tweet
+from twit.core.model import NewTweet, Tweet
 from twit.core.stores.live import cassandra_lists, cassandra_schema
 from twit.core.stores.live.cassandra_buckets import DAY_MS, age_bucket, month_at
 from twit.core.stores.live.cassandra_driver import Driver

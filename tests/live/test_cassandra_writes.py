@@ -9,9 +9,10 @@ import pytest
 
 from twit.core.clock import ManualClock, SystemClock
 from twit.core.errors import StoreDown, StoreTimeout
+from twit.core.events import Event, EventKind
 from twit.core.ids import id_at
 from twit.core.limits import Limits
-from twit.core.model import Event, EventKind, IdempotencyKey, NewTweet, PutOutcome, PutStatus, Tweet, TweetCounts
+from twit.core.model import IdempotencyKey, NewTweet, PutOutcome, PutStatus, Tweet, TweetCounts
 
 pytestmark = pytest.mark.live
 

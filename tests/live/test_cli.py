@@ -15,8 +15,8 @@ from homes import Home
 from import_worlds import activity_file, activity_lines
 
 from twit.core.clock import SystemClock
+from twit.core.events import Event, EventKind, LoggedEvent
 from twit.core.limits import Limits
-from twit.core.model import Event, EventKind, LoggedEvent
 from twit.core.stores.live.stores import open_live_stores
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]

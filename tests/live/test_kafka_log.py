@@ -15,8 +15,8 @@ from parts_kafka import emptied, open_beside
 
 from twit.core.clock import ManualClock
 from twit.core.errors import StoreCorrupt
+from twit.core.events import Event, EventKind, LoggedEvent, Progress
 from twit.core.limits import Limits
-from twit.core.model import Event, EventKind, LoggedEvent, Progress
 from twit.core.stores.live import journal, kafka_log, kafka_tail
 from twit.core.stores.live.kafka_client import consumer_options
 from twit.core.stores.live.kafka_topics import keyed

@@ -18,8 +18,8 @@ from parts_kafka import emptied, open_beside
 
 from twit.core import wiring
 from twit.core.clock import ManualClock, SystemClock
+from twit.core.events import EventKind
 from twit.core.limits import Limits
-from twit.core.model import EventKind
 from twit.core.offload import InlineOffload
 from twit.core.stores.live import relay
 from twit.core.workers import GROUPS

@@ -11,22 +11,10 @@ from parts import ListedLog, config
 from parts_mysql import TABLES, open_empty
 
 from twit.core.clock import ManualClock
+from twit.core.entries import AuthorMode, Delivery, FanoutMode
+from twit.core.events import Event, EventKind, LoggedEvent, Progress, Work, WorkVerb
 from twit.core.limits import Limits
-from twit.core.model import (
-    AuthorMode,
-    Delivery,
-    Event,
-    EventKind,
-    FanoutMode,
-    LoggedEvent,
-    NewAccount,
-    NewFollow,
-    Progress,
-    Relation,
-    Session,
-    Work,
-    WorkVerb,
-)
+from twit.core.model import NewAccount, NewFollow, Relation, Session
 
 pytestmark = pytest.mark.live
 

@@ -14,8 +14,9 @@ from parts_mysql import no_tweets
 
 from twit.core.clock import SystemClock
 from twit.core.errors import StoreDown, StoreError, StoreFull, StoreTimeout
+from twit.core.events import Event, EventKind
 from twit.core.limits import Limits
-from twit.core.model import Event, EventKind, NewAccount, NewFollow
+from twit.core.model import NewAccount, NewFollow
 from twit.core.stores.live import mysql
 from twit.core.stores.live.config import Access
 

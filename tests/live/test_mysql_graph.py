@@ -12,8 +12,9 @@ from parts_mysql import no_tweets, open_empty
 
 from twit.core.clock import ManualClock
 from twit.core.errors import StoreDown
+from twit.core.events import Event, EventKind
 from twit.core.limits import Limits
-from twit.core.model import Blocks, Event, EventKind, NewFollow, Relation
+from twit.core.model import Blocks, NewFollow, Relation
 from twit.core.stores.live import mysql
 from twit.core.stores.live.mysql.accounts import STALE_MS
 

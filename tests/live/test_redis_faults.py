@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from redis_own import OwnCluster, client
 
+from twit.core.entries import Push, RowState
 from twit.core.errors import StoreCorrupt, StoreDown, StoreError, StoreTimeout
 from twit.core.limits import Limits
-from twit.core.model import Push, RowState
 from twit.core.stores.live.config import Access, LiveConfig
 from twit.core.stores.live.redis import init, open_timelines
 from twit.core.stores.live.redis_admin import FAMILY, LIBRARY, VERSION

@@ -11,8 +11,8 @@ import parts
 import pytest
 from parts_redis import open_ports
 
+from twit.core.entries import Push, RowState
 from twit.core.limits import Limits
-from twit.core.model import Push, RowState
 from twit.core.stores.embedded.ring import open_ring
 from twit.core.stores.live.redis import check, init, open_timelines
 from twit.core.stores.live.redis_admin import LIBRARY

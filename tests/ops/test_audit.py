@@ -6,8 +6,8 @@ import pytest
 from ops_builders import Watcher, audited, plant, raw_row, rebuild_job
 
 from twit.core.errors import Invalid
+from twit.core.events import Event, EventKind, LoggedEvent
 from twit.core.ids import id_at
-from twit.core.model import Event, EventKind, LoggedEvent
 from twit.ops.audit import Auditor, checks_of
 from twit.ops.audit_people import MendPeople
 from twit.ops.naive import Facts, eyes_of, naive_home

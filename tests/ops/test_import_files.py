@@ -13,7 +13,7 @@ import pytest
 from import_worlds import PEOPLE, activity_file, activity_lines, exported, ok, planted, rows_of, run
 
 from twit.core.clock import SystemClock
-from twit.core.model import FanoutMode
+from twit.core.entries import FanoutMode
 from twit.ops.imports.replay import Case
 
 FEW = {"celebrity_followers_min": 40, "celebrity_followers_exit": 30, "timeline_entries_max": 100}

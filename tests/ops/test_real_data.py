@@ -24,7 +24,7 @@ from import_worlds import REPOSITORY, ok, planted, run
 from ops_builders import plant
 
 from twit.core.clock import SystemClock
-from twit.core.model import FanoutMode
+from twit.core.entries import FanoutMode
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]
 

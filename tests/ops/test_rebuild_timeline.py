@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from ops_builders import Watcher, plant, raw_row, rebuild_job, site_of
 
+from twit.core.entries import RowState
 from twit.core.errors import Conflict, Forbidden, Mismatch, NotFound, Stopped
-from twit.core.model import RowState
 from twit.ops.plan import Level, Options
 from twit.ops.readonly import read_only
 from twit.ops.rebuild_timeline import RebuildTimelines, Selection

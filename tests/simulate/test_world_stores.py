@@ -7,21 +7,18 @@ import pytest
 from world_bases import TabledBase
 
 from twit.core.clock import ManualClock
+from twit.core.entries import AuthorMode, FanoutMode, RowState
 from twit.core.errors import Conflict, StoreCorrupt, Unsupported
+from twit.core.events import Event, EventKind
 from twit.core.ids import id_at
 from twit.core.limits import Limits
 from twit.core.model import (
     AccountStatus,
-    AuthorMode,
-    Event,
-    EventKind,
-    FanoutMode,
     FollowStatus,
     NewAccount,
     NewFollow,
     NewTweet,
     PutStatus,
-    RowState,
     Tweet,
     TweetCounts,
     UserCounts,

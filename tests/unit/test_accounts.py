@@ -6,7 +6,8 @@ import pytest
 from builders import PASSWORD, home, make_friends, make_user, make_users, settle
 
 from twit.core.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized
-from twit.core.model import AccountStatus, EventKind
+from twit.core.events import EventKind
+from twit.core.model import AccountStatus
 from twit.core.shown import Follow
 
 DAY_S = 86_400

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from twit.core import coherence
 from twit.core.caches import Newest
-from twit.core.model import Event, EventKind, NewFollow, TweetCounts
+from twit.core.events import Event, EventKind
+from twit.core.model import NewFollow, TweetCounts
 from twit.core.recent import Recent
 
 IDS = st.sets(st.integers(1, 60)).map(lambda ids: sorted(ids, reverse=True))

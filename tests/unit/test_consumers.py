@@ -10,7 +10,8 @@ from builders import NOON_MS, build_twit, home, make_friends, make_user, make_us
 from twit.core.clock import ManualClock
 from twit.core.consumer import BACKLOG_MS, IN_A_ROW
 from twit.core.errors import StoreDown, StoreFull
-from twit.core.model import AccountStatus, EventKind
+from twit.core.events import EventKind
+from twit.core.model import AccountStatus
 from twit.core.workers import GROUPS
 
 

@@ -15,9 +15,9 @@ import time
 import numpy as np
 import pytest
 
+from twit.core.entries import Push, RowState
 from twit.core.errors import StoreCorrupt, StoreDown, StoreFull, StoreTimeout
 from twit.core.limits import Limits
-from twit.core.model import Push, RowState
 from twit.core.stores.embedded import ring_file
 from twit.core.stores.embedded.ring import open_ring
 from twit.core.stores.embedded.ring_file import H_BOOT, H_CLEAN, H_MAGIC, H_ROWS_USED, H_VERSION, RingFile

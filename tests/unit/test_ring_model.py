@@ -11,8 +11,8 @@ import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from twit.core.entries import Mark, Push, RowState
 from twit.core.limits import Limits
-from twit.core.model import Mark, Push, RowState
 from twit.core.stores.embedded.ring import open_ring
 
 WEEK = 7 * 86_400_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from builders import Killed, crowd, home, make_friends, make_users, row_ids, settle
 
-from twit.core.model import FanoutMode
+from twit.core.entries import FanoutMode
 
 SMALL = {"celebrity_followers_min": 3, "celebrity_followers_exit": 2}
 

@@ -6,7 +6,7 @@ import pytest
 from builders import Killed, crowd, home, row_ids, settle
 
 from twit.core.errors import StoreDown
-from twit.core.model import EventKind
+from twit.core.events import EventKind
 from twit.core.workers import Workers
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from builders import home, make_friends, make_users, settle
 
+from twit.core.entries import RowState
 from twit.core.errors import StoreDown
-from twit.core.model import RowState
 
 WEEK_S = 7 * 86_400
 

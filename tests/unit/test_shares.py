@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from builders import make_friends, make_users, settle
 
-from twit.core.model import Event, EventKind
+from twit.core.events import Event, EventKind
 from twit.core.shares import Share
 
 

@@ -8,9 +8,9 @@ import pytest
 from away import away
 from builders import crowd, home, make_friends, make_user, make_users, settle, town
 
+from twit.core.entries import RowState
 from twit.core.errors import StoreDown
 from twit.core.limits import DAY_MS
-from twit.core.model import RowState
 from twit.core.patience import PATIENCE_PART
 
 DEADLINE_MS = 500

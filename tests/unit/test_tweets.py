@@ -9,7 +9,8 @@ import pytest
 from builders import home, make_friends, make_user, make_users, settle
 
 from twit.core.errors import Conflict, Forbidden, Gone, Invalid, NotFound, StoreDown
-from twit.core.model import EventKind, TweetCounts
+from twit.core.events import EventKind
+from twit.core.model import TweetCounts
 from twit.core.shown import Unavailable
 
 

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from ...errors import Conflict, NotFound
-from ...model import AccountStatus, Credentials, Event, EventKind, NewAccount, User, UserCounts
+from ...events import Event, EventKind
+from ...model import AccountStatus, Credentials, NewAccount, User, UserCounts
 from .db import Database, listed
 from .log import append
 from .writer import LONG

@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import chain, compress
 
-from ...model import Edge, Event, TweetCounts
+from ...events import Event
+from ...model import Edge, TweetCounts
 from .db import IN_LIST_MAX, Database, in_list, listed
 from .log import append
 from .writer import LONG

@@ -19,7 +19,7 @@ from ...model import Edge
 from .db import Database, listed
 
 if TYPE_CHECKING:
-    from ...model import Ids
+    from ...entries import Ids
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS follower_chunks (

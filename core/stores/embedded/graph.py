@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ...model import Carried, Edge, Event, EventKind, Following, FollowOutcome, FollowStatus, NewFollow
+from ...events import Event, EventKind
+from ...model import Carried, Edge, Following, FollowOutcome, FollowStatus, NewFollow
 from . import followers
 from .accounts import count
 from .carry import carry
@@ -21,7 +22,7 @@ from .log import append
 from .writer import LONG
 
 if TYPE_CHECKING:
-    from ...model import Ids
+    from ...entries import Ids
 
 SCHEMA = (
     """

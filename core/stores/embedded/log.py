@@ -15,7 +15,7 @@ from itertools import takewhile
 import msgspec
 
 from ...errors import StoreCorrupt
-from ...model import Event, EventKind, GroupLag, LoggedEvent
+from ...events import Event, EventKind, GroupLag, LoggedEvent
 from .db import Database
 from .leases import FileLeases
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from ...model import AuthorMode, Event, FanoutMode
+from ...entries import AuthorMode, FanoutMode
+from ...events import Event
 from .db import Database
 from .log import append
 

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 import msgspec
 
 from ...errors import StoreCorrupt
-from ...model import Carried, Event, EventKind, FollowOutcome, FollowStatus, NewFollow, Tweet, User
+from ...events import Event, EventKind
+from ...model import Carried, FollowOutcome, FollowStatus, NewFollow, Tweet, User
 from . import accounts, engagement, graph, tweets
 from .carry import carry
 from .db import Database

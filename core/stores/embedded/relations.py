@@ -6,7 +6,8 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from ...model import Blocks, Edge, Event, FollowRequest, Relation
+from ...events import Event
+from ...model import Blocks, Edge, FollowRequest, Relation
 from .db import Database
 from .log import append
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ...entries import Mark, Push, Row
 from ...errors import StoreDown
 from ...limits import Limits
-from ...model import Mark, Push, Row
 from .ring_file import H_EPOCH, RingFile
 from .ring_rows import ABSENT, BUSY, END, EPOCH, FLOOR, LATE, OWNER, REFUSED_BITS, SEEN, Rows
 from .ring_slots import Slots
@@ -27,7 +27,7 @@ from .ring_windows import ABSENT_ROW, NOTHING, Windows
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from ...model import Entries, Ids
+    from ...entries import Entries, Ids
 
 READS_BEFORE_LOCK = 64  # a row that changes all the time is read under the lock in the end
 MARKS_MAX = 1_024  # moments of rows with entries kept for `replace`, 6.4 KB each; an older one is refused

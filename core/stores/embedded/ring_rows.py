@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...model import Push
+from ...entries import Push
 from .ring_file import PAGE_WORDS, RingFile
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from ...model import Entries, Ids
+    from ...entries import Entries, Ids
 
     Outcomes = npt.NDArray[np.uint8]
 

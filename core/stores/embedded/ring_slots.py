@@ -15,7 +15,7 @@ from .ring_file import DIRECTORY, H_ROWS, H_ROWS_USED, HEAD_WORDS, READER_MAX, S
 from .ring_rows import ABSENT, Rows
 
 if TYPE_CHECKING:
-    from ...model import Ids
+    from ...entries import Ids
 
 GROW_MIN, GROW_PART = 64, 32  # rows; otherwise this part of what there is: allotted and unused space stays below 4 %
 PAGE_BITS = SLOT_PAGE.bit_length() - 1

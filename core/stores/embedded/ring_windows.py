@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...model import Mark, Row, RowState
+from ...entries import Mark, Row, RowState
 from .ring_file import HEAD_WORDS, PAGE_WORDS, READER_MAX, SLOT_PAGE, RingFile
 from .ring_rows import BUSY
 from .ring_slots import PAGE_BITS
 
 if TYPE_CHECKING:
-    from ...model import Entries
+    from ...entries import Entries
 
 NOTHING: Entries = np.empty((0, 2), np.int64)
 NOTHING.flags.writeable = False

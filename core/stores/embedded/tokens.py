@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from ...model import Event, Session
+from ...events import Event
+from ...model import Session
 from .db import Database
 from .log import append
 

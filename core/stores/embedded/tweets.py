@@ -15,7 +15,8 @@ import msgspec
 import numpy as np
 
 from ...errors import StoreError
-from ...model import Event, IdempotencyKey, NewTweet, PutOutcome, PutStatus, Tweet
+from ...events import Event
+from ...model import IdempotencyKey, NewTweet, PutOutcome, PutStatus, Tweet
 from . import accounts, engagement
 from .db import IN_LIST_MAX, Database, in_list, listed
 from .engagement import NEWEST
@@ -23,7 +24,7 @@ from .log import append
 from .writer import LONG
 
 if TYPE_CHECKING:
-    from ...model import Entries
+    from ...entries import Entries
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS tweets (

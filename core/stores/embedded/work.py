@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from ...model import Delivery, LoggedEvent, Parked, Progress, Work, whole_account
+from ...entries import Delivery, whole_account
+from ...events import LoggedEvent, Parked, Progress, Work
 from . import log
 from .db import Database
 

@@ -11,7 +11,8 @@ from itertools import chain
 
 import msgspec
 
-from ...model import Event, Tweet
+from ...events import Event
+from ...model import Tweet
 from .cassandra_claims import Claims
 from .cassandra_counts import Changes, Counts
 from .cassandra_lists import IN_MAX, QUOTES, REPLIES, RETWEETS, USER_TWEETS

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from ...model import Event
+from ...events import Event
 from .cassandra_buckets import month_of
 from .cassandra_claims import Claims
 from .cassandra_counts import Changes, Counts

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
-from ...model import Event, EventKind
+from ...events import Event, EventKind
 from .cassandra_counts import COUNTED, Counts
 from .cassandra_rows import tweets_of
 from .cassandra_session import CassandraSession

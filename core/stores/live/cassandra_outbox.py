@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from ...clock import Clock
-from ...model import Event
+from ...events import Event
 from .cassandra_buckets import Stamps
 from .cassandra_claims import LATE_MS
 from .cassandra_mend import Mending

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import msgspec
 
 from ...errors import StoreError
-from ...model import Event, EventKind, NewTweet, PutOutcome, PutStatus, Tweet
+from ...events import Event, EventKind
+from ...model import NewTweet, PutOutcome, PutStatus, Tweet
 from .cassandra_claims import Claims
 from .cassandra_counts import Changes, Counts
 from .cassandra_lists import CONVERSATIONS, QUOTES, REPLIES, RETWEETS, USER_TWEETS, Lists

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...model import Edge, Event, IdempotencyKey, NewTweet, PutOutcome, PutStatus, Tweet, TweetCounts
+from ...events import Event
+from ...model import Edge, IdempotencyKey, NewTweet, PutOutcome, PutStatus, Tweet, TweetCounts
 from .cassandra_buckets import month_of
 from .cassandra_counts import Counts
 from .cassandra_delete import Deleting
@@ -33,7 +34,7 @@ from .cassandra_rows import tweets_of
 from .cassandra_session import CassandraSession, chunks, spread
 
 if TYPE_CHECKING:
-    from ...model import Entries
+    from ...entries import Entries
 
 AT_ONCE = 1_024  # elements of a read within one time limit
 

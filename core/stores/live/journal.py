@@ -11,8 +11,8 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
+from ...events import Event, EventKind, GroupLag, LoggedEvent
 from ...log_ports import Lane
-from ...model import Event, EventKind, GroupLag, LoggedEvent
 from .kafka_lanes import encode
 from .kafka_producer import Outbound, Producer
 from .kafka_tail import Seen

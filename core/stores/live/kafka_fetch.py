@@ -16,7 +16,7 @@ from kafka.errors import NoError
 from kafka.structs import OffsetAndMetadata
 
 from ...errors import StoreCorrupt, StoreTimeout
-from ...model import Event
+from ...events import Event
 from .bridge import Bridge
 from .config import Access
 from .kafka_client import consumer_options, options, translated

@@ -14,9 +14,10 @@ from typing import NamedTuple
 import msgspec
 from kafka import TopicPartition
 
+from ...entries import Delivery
 from ...errors import StoreCorrupt
+from ...events import Event, EventKind, GroupLag, LoggedEvent, Parked, Progress, Work
 from ...log_ports import Leases
-from ...model import Delivery, Event, EventKind, GroupLag, LoggedEvent, Parked, Progress, Work
 from .kafka_fetch import Fetcher
 from .kafka_producer import Outbound, Producer
 from .kafka_tail import Tail

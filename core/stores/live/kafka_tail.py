@@ -17,7 +17,7 @@ import msgspec
 from kafka import KafkaConsumer, TopicPartition
 
 from ...errors import StoreTimeout
-from ...model import Event
+from ...events import Event
 from .config import Access
 from .kafka_client import consumer_options, translated
 

@@ -18,7 +18,7 @@ from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.partitioner.default import murmur2
 
 from ...errors import StoreCorrupt, StoreDown
-from ...model import Event, EventKind
+from ...events import Event, EventKind
 from .config import LiveConfig
 from .kafka_client import TIMEOUT_MS, consumer_options, options, translated
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from ...model import Event
+from ...events import Event
 
 
 class Outgoing(msgspec.Struct, frozen=True, gc=False):

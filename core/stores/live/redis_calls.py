@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...entries import Push
 from ...limits import Limits
-from ...model import Push
 from .redis_admin import LIBRARY
 from .redis_cluster import Cluster
 from .redis_replies import Via
@@ -22,7 +22,7 @@ from .redis_wire import Command
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from ...model import Entries, Ids
+    from ...entries import Entries, Ids
 
 LETTERS = {"list": "t", "sorted-set": "z"}
 NAMES = {"list": "list", "sorted-set": "zset"}

@@ -23,7 +23,7 @@ from .redis_replies import ELSEWHERE, UNKNOWN_FUNCTION, Refused, Via, asked, jud
 from .redis_wire import Command, Lost, Wire, connect
 
 if TYPE_CHECKING:
-    from ...model import Ids
+    from ...entries import Ids
 
 WINDOW = 8  # calls of one batch under way on one node
 PAUSE_S, PAUSE_MAX_S = 0.01, 0.4  # between attempts, doubled, with jitter

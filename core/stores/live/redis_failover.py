@@ -28,7 +28,7 @@ from .redis_slots import SLOTS, Keys, tags
 from .redis_wire import Command, Wire
 
 if TYPE_CHECKING:
-    from ...model import Ids
+    from ...entries import Ids
 
 log = logging.getLogger("twit.redis")
 

@@ -14,7 +14,7 @@ from .redis_slots import SLOTS, tags
 from .redis_wire import Command
 
 if TYPE_CHECKING:
-    from ...model import Ids
+    from ...entries import Ids
 
 INDEXES = 256  # slots whose readers one call lists
 

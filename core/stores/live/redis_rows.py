@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ...model import Mark, Row, RowState
+from ...entries import Mark, Row, RowState
 
 if TYPE_CHECKING:
-    from ...model import Entries, Ids
+    from ...entries import Entries, Ids
 
 HEADER = struct.Struct(">QIQBQQQI8sI")  # what follows is the functions' own
 NOTHING: Entries = np.empty((0, 2), np.int64)

@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from ...model import Ids
+    from ...entries import Ids
 
 SLOTS = 16_384
 TRIED = 1 << 19  # tags of five hexadecimal digits; every slot is met among the first 315 thousand

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...entries import Mark, Row
 from ...errors import StoreError
 from ...limits import Limits
-from ...model import Mark, Row
 from .config import LiveConfig
 from .redis_admin import RedisAdmin
 from .redis_calls import ELSEWHERE, ZERO, Calls, parts
@@ -32,7 +32,7 @@ from .redis_wire import Command
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from ...model import Entries, Ids
+    from ...entries import Entries, Ids
 
 MERGED = 8  # rows that one call merges several entries into
 REMOVED = 32

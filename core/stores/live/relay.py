@@ -22,8 +22,8 @@ from enum import Enum
 
 from ...clock import Clock
 from ...errors import StoreError, StoreTimeout
+from ...events import Event, EventKind
 from ...log_ports import Lease, Leases
-from ...model import Event, EventKind
 from .journal import Journal
 from .kafka_lanes import encode
 from .kafka_producer import BATCH_MAX, Outbound, Producer

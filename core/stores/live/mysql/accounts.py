@@ -17,7 +17,8 @@ from pymysql.constants import ER
 
 from ....clock import Clock
 from ....errors import Conflict, NotFound, StoreTimeout
-from ....model import Credentials, Event, EventKind, NewAccount, User, UserCounts
+from ....events import Event, EventKind
+from ....model import Credentials, NewAccount, User, UserCounts
 from .directory import EMAIL, NAME, Directory, Key, away_ms, decode, encode, keys_of, taken
 from .errors import code_of
 from .ids import UserIds, runs

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from ....model import Carried, Edge, Event, EventKind, Following, FollowOutcome, FollowStatus, NewFollow
+from ....events import Event, EventKind
+from ....model import Carried, Edge, Following, FollowOutcome, FollowStatus, NewFollow
 from . import counted
 from .carry import carry
 from .server import THREADS, Session
 from .shards import Shards, keyed, shard_of
 
 if TYPE_CHECKING:
-    from ....model import Ids
+    from ....entries import Ids
 
 WITHOUT_RETWEETS, UNMERGED = 1, 2
 END = 1 << 62

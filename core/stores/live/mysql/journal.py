@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ....clock import Clock
-from ....model import Event
+from ....events import Event
 from ..outbox import Outgoing
 from .server import Session
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....model import AuthorMode, Event, FanoutMode
+from ....entries import AuthorMode, FanoutMode
+from ....events import Event
 from .server import Session
 from .shards import Shards, keyed, shard_of
 

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ....clock import Clock
-from ....model import Blocks, Edge, Event, FollowRequest, Relation
+from ....events import Event
+from ....model import Blocks, Edge, FollowRequest, Relation
 from . import counted
 from .server import Session
 from .shards import SHARDS, Shards, keyed, shard_of

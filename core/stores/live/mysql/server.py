@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import pymysql
 
 from ....errors import Invalid, StoreDown, StoreTimeout
-from ....model import Event
+from ....events import Event
 from ..bridge import Bridge
 from ..config import Access
 from . import errors

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....model import Event
+from ....events import Event
 from ....model import Session as Login
 from .server import Session
 from .shards import Shards, shard_of, shard_of_name

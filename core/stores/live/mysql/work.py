@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from ....model import Delivery, Event, LoggedEvent, Parked, Progress, Work, whole_account
+from ....entries import Delivery, whole_account
+from ....events import Event, LoggedEvent, Parked, Progress, Work
 from .server import Session
 from .shards import OPS, Shards, shard_of_name
 
