@@ -19,7 +19,7 @@ from twit.core.ports import Stores
 from twit.core.stores.embedded import open_stores
 from twit.simulate.world.stores import open_world_stores
 
-ALONE = {"live-redis-zset": "test_timelines.py"}  # the other layout of one store; its other ports are the embedded ones
+ALONE = {"live-redis-zset": "timelines"}  # the other layout of one store; its other ports are the embedded ones
 RUN = ("embedded", "embedded-inline", "world", "live", *ALONE)  # a part of the live world alone is for whoever works on that part
 Open = Callable[[Path, Limits, ManualClock], Stores | Awaitable[Stores]]
 
@@ -46,7 +46,9 @@ def clock() -> ManualClock:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Another layout is asked for what it does."""
-    beside = [item for item in items for world, file in ALONE.items() if f"[{world}" in item.name and item.path.name != file]
+    beside = [
+        item for item in items for world, folder in ALONE.items() if f"[{world}" in item.name and item.path.parent.name != folder
+    ]
     items[:] = [item for item in items if item not in beside]
     config.hook.pytest_deselected(items=beside)
 
