@@ -14,7 +14,6 @@ from scipy import stats  # type: ignore[import-untyped]
 
 from .histogram import BUCKETS, EDGES, value_at
 from .model import Floats, Ints
-from .trace import Trace
 
 ABOVE_MIN, BATCHES_MIN = 100, 20
 BATCHES_MAX = 2_048
@@ -91,25 +90,6 @@ class Batches:
             return Quantile(q, None, None, None, n, above, n_eff, f"{n_eff} independent batches above it, {BATCHES_MIN} needed")
         low, high = _quantile_interval(self.counts, total, value, over)
         return Quantile(q, value, low, high, n, above, n_eff)
-
-
-@dataclass(slots=True)
-class TierLatency:
-    """A tier's waits and responses by kind, gathered over the blocks of a run."""
-
-    responses: list[Batches]
-    waits: Batches = field(default_factory=Batches)
-
-    def add(self, trace: Trace) -> None:
-        """One more block."""
-        for k, batches in enumerate(self.responses):
-            batches.add(trace.responses[k], int(trace.sums[k, 2]))
-        self.waits.add(trace.waits, int(trace.sums[:, 1].sum()))
-
-
-def tier_latency(kinds: int) -> TierLatency:
-    """An empty one."""
-    return TierLatency([Batches() for _ in range(kinds)])
 
 
 def _quantile_interval(counts: list[Ints], total: Ints, value: float, over: int) -> tuple[float, float]:

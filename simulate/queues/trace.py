@@ -48,22 +48,10 @@ class Trace:
         return self.rows[:, :, P_SHED]
 
     @property
-    def stalled(self) -> Floats:
-        """[shard, window] share of the time standing still."""
-        return self.rows[:, :, STALLED]
-
-    @property
     def shares(self) -> dict[str, float]:
         """How the shard-windows were computed; to be printed."""
         names = {"closed form": CLOSED, "per request": EXACT, "in bundles": BUNDLED, "down": DOWN}
         return {name: float((self.how == code).mean()) for name, code in names.items()}
-
-    def wait_quantiles(self, shard: int, window: int, qs: tuple[float, ...]) -> tuple[float, ...]:
-        """Quantiles of the wait over a window's time, of whatever the window has: its instants, or the closed form."""
-        row = self.rows[shard, window]
-        if self.how[shard, window] != CLOSED:
-            return tuple(float(np.quantile(self.grid[shard, window], q)) for q in qs)
-        return tuple(_calm_wait(row[P_WAIT], row[MEAN_WAIT], q) for q in qs)
 
     def wait_at(self, shard: int, t_us: int, u: float) -> float:
         """Seconds that an arrival at `t_us` waits for a server; `u` matters only where the shard is calm."""

@@ -37,7 +37,6 @@ class Way(NamedTuple):
     visible_p99_s: float
     writes: int
     others_p99_s: float
-    others_before_p99_s: float
     waiting: float
     busy: float
     longest_hold_s: float
@@ -161,5 +160,5 @@ def _way(prepared: Prepared, event: Event, tweets: Tweets, delivery: Delivery) -
     waiting = float(np.mean(others > 3 * max(before_p99, 1e-3)))
     return Way(
         name=delivery.value, visible_p99_s=float(visible) + POLL_S, writes=pushed or 1, others_p99_s=float(np.quantile(others, 0.99)) + POLL_S,
-        others_before_p99_s=before_p99 + POLL_S, waiting=waiting, busy=done.busy, longest_hold_s=done.longest_hold_s,
+        waiting=waiting, busy=done.busy, longest_hold_s=done.longest_hold_s,
     )  # fmt: skip

@@ -76,9 +76,6 @@ class TierSeen:
 
     rho_sum: float = 0.0
     rho_peak: float = 0.0
-    busiest_shard: int = 0
-    busiest_peak: float = 0.0
-    stalled_s: float = 0.0
     minutes: int = 0
     counts: dict[Kind, tuple[int, int]] = field(default_factory=dict)
     how: dict[str, float] = field(default_factory=dict)
@@ -231,14 +228,10 @@ class Engine:
     def _note(self, tier: Tier, trace: Trace, asked: Asked) -> None:
         """Add up what the tier went through."""
         seen = self._seen[tier]
-        by_shard = trace.rho.mean(axis=1)
-        mean, busiest = float(by_shard.mean()), int(by_shard.argmax())
+        mean = float(trace.rho.mean(axis=1).mean())
         seen.minutes += 1
         seen.rho_sum += mean
         seen.rho_peak = max(seen.rho_peak, mean)
-        if float(by_shard[busiest]) > seen.busiest_peak:
-            seen.busiest_peak, seen.busiest_shard = float(by_shard[busiest]), busiest
-        seen.stalled_s += float(trace.stalled.mean()) * MINUTE_S
         for name, share in trace.shares.items():
             seen.how[name] = seen.how.get(name, 0.0) + share
         for kind, (calls, elements) in asked.counts.items():
