@@ -63,17 +63,18 @@ def _scenario(name: str, settings: Settings) -> Scenario:
     growth: Settings = {}
     for key, setting in settings.items():
         head, _, rest = key.partition(".")
-        if head in groups:
-            one, _, field = rest.partition(".")
-            groups[head].setdefault(one, {})[field] = setting
-        elif key.startswith("growth.per_year"):
-            growth[rest.removeprefix("per_year").removeprefix(".")] = setting
-        elif head == "slo":
-            slo[rest] = _promise(setting, rest)
-        elif head == "population" and key not in KEYS:
-            population[rest] = setting.value  # type: ignore[assignment]  # the population checks its own
-        else:
-            plain[key] = _read(setting, _key(setting, key), key)
+        match head:
+            case "events" | "variants":
+                one, _, field = rest.partition(".")
+                groups[head].setdefault(one, {})[field] = setting
+            case "growth" if rest.startswith("per_year"):
+                growth[rest.removeprefix("per_year").removeprefix(".")] = setting
+            case "slo":
+                slo[rest] = _promise(setting, rest)
+            case "population" if key not in KEYS:
+                population[rest] = setting.value  # type: ignore[assignment]  # the population checks its own
+            case _:
+                plain[key] = _read(setting, _key(setting, key), key)
     events = tuple(_event(name, found) for name, found in groups["events"].items())
     variants = {name: {key: setting.value for key, setting in found.items()} for name, found in groups["variants"].items()}
     made = Scenario(
