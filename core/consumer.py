@@ -17,7 +17,7 @@ import msgspec
 from .clock import Clock
 from .entries import Delivery
 from .entropy import Chance
-from .errors import StoreError
+from .errors import StoreError, Superseded
 from .events import LoggedEvent, Progress, Work, WorkVerb
 from .limits import Limits
 from .log_ports import Lane
@@ -105,11 +105,16 @@ class Consumer:
         self._recorded = 0  # the offset that was recorded, or is being
         self._unrecorded = Done()
         self._recording: asyncio.Task[None] | None = None
+        self._fence = 0  # of the lease under which it was opened
+        self._steps = 0  # recorded, or being: never less, so that a step that comes late is told from a new one
 
-    async def open(self) -> None:
-        """Take up the lane's place."""
+    async def open(self, fence: int = 0) -> None:
+        """Take up the lane's place, as the holder of its lease with this fence. Raises `Superseded`."""
         if self._recording is not None:
             await asyncio.gather(self._recording, return_exceptions=True)
+        self._fence = fence
+        if fence:
+            await self._kept.claim(self.name, fence)
         self.offset = self._done_to = self._recorded = await self._log.offset(self.name)
         self._unrecorded, self._recording = Done(), None
         self._work = {work.work_id: work for work in await self._kept.pending(self.name)}
@@ -295,11 +300,14 @@ class Consumer:
         await self._pause(error)
 
     async def _record(self) -> None:
-        """One durable step after the other, until nothing is left. Each is repeated until it stands: what it tells of is done."""
+        """One durable step after the other, until nothing is left. Each is repeated until it stands: what it tells of is done.
+
+        Raises `Superseded` where another has the lane: he does once more what is not recorded."""
         while self._lacks_record():
             done, self._unrecorded, self._recorded = self._unrecorded, Done(), self._done_to
+            self._steps += 1
             progress = Progress(
-                group=self.name, offset=self._recorded, deliveries=tuple(done.deliveries),
+                group=self.name, offset=self._recorded, fence=self._fence, number=self._steps, deliveries=tuple(done.deliveries),
                 put=tuple(done.put.values()), done=tuple(done.done),
             )  # fmt: skip
             while (error := await self._advance(progress)) is not None:
@@ -308,6 +316,8 @@ class Consumer:
     async def _advance(self, progress: Progress) -> StoreError | None:
         try:
             await self._kept.advance((progress,))
+        except Superseded:
+            raise
         except StoreError as error:
             self.failing = f"{type(error).__name__}: {error}"
             self._failures += 1

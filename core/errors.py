@@ -152,6 +152,12 @@ class StoreCorrupt(StoreError):
     code = "STORE_CORRUPT"
 
 
+class Superseded(StoreError):
+    """Another has taken over what this was done for; nothing of it was recorded."""
+
+    code = "SUPERSEDED"
+
+
 class Overloaded(TwitError):
     """Shed before work began."""
 

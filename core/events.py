@@ -80,10 +80,16 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """What one consumer did: durable in this order — deliveries, work put, work done, offset."""
+    """What one consumer did: durable in this order — deliveries, work put, work done, offset.
+
+    `fence` is that of the lease under which it was done, as it was claimed, and `number` rises with each such step: a step that
+    comes late, after a later one or after another's claim, changes nothing. 0: whoever has no lease does not say.
+    """
 
     group: str
     offset: int
+    fence: int = 0
+    number: int = 0
     deliveries: tuple[Delivery, ...] = ()
     put: tuple[Work, ...] = ()
     done: tuple[int, ...] = ()

@@ -57,8 +57,12 @@ class EventLog(Protocol):
 class WorkLog(Protocol):
     """Where consumers keep their place: continuations, accounts of deliveries, parked events. `group` is a `Lane.name`."""
 
+    async def claim(self, group: str, fence: int) -> None:
+        """Begin as the holder of the group's lease: from here on `advance` refuses what was done under an older fence. Nothing to
+        do where a lease lasts as long as its holder. Raises `Superseded` where a newer one has begun."""
+
     async def advance(self, progress: Sequence[Progress]) -> None:
-        """Record progress, in the order that `Progress` states; at least a prefix of it survives a crash."""
+        """Record progress, in the order that `Progress` states; at least a prefix of it survives a crash. Raises `Superseded`."""
 
     async def pending(self, group: str) -> list[Work]:
         """Continuations not done, oldest first."""

@@ -117,14 +117,16 @@ class Workers:
                 *(self._stores.leases.acquire(consumer.name, self._name) for consumer in asked), return_exceptions=True
             )
             leases += [lease for lease in taken if lease is not None and not isinstance(lease, BaseException)]
-            consumers = []
+            consumers: list[Consumer] = []
+            fences = []
             for consumer, lease in zip(asked, taken, strict=True):
                 if isinstance(lease, BaseException):
                     raise lease
                 if lease is not None:
                     consumer.patient = False
                     consumers.append(consumer)
-            await asyncio.gather(*(consumer.open() for consumer in consumers))
+                    fences.append(lease.fence)
+            await asyncio.gather(*(consumer.open(fence) for consumer, fence in zip(consumers, fences, strict=True)))
             before = own_only_until
             if before is None or all(consumer.caught_up(before.lanes[consumer.name]) for consumer in consumers):
                 await self._until_idle(consumers)
@@ -178,7 +180,7 @@ class Workers:
                 if lease is None:
                     break
                 consumer.patient = True
-                await consumer.open()
+                await consumer.open(lease.fence)
                 self._states[name] = "ok"
                 await self._follow(consumer, lease, share, stop)
             except StoreError as error:

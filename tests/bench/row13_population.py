@@ -155,7 +155,7 @@ def threaded(bench):
 
 
 def paired(what, work, ids):
-    halves = [ids[: ids.size // 2], ids[ids.size // 2 :]]
+    halves = [ids[0::2].copy(), ids[1::2].copy()]  # celebrities come by rank: the first half of them has most of the edges
     pairs = []
     for _ in range(ROUNDS):
         two = best(lambda: together(work, halves), time.perf_counter)

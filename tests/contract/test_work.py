@@ -26,6 +26,19 @@ async def test_a_place_once_reached_is_not_lost_to_a_repetition(stores: Stores) 
     assert await stores.lanes("fanout")[0].log.offset("fanout") == 5
 
 
+async def test_a_step_under_a_claimed_lease_stands_once_however_often_it_is_told(stores: Stores) -> None:
+    await stores.work.claim("fanout", 1)
+    step = Progress(group="fanout", offset=5, fence=1, number=1, put=(work(4),))
+    await stores.work.advance([step])
+    await stores.work.advance([step])
+    assert await stores.lanes("fanout")[0].log.offset("fanout") == 5
+    assert await stores.work.pending("fanout") == [work(4)]
+    await stores.work.advance([Progress(group="fanout", offset=5, fence=1, number=2, done=(4,))])
+    await stores.work.claim("fanout", 2)
+    assert await stores.work.pending("fanout") == []
+    assert await stores.lanes("fanout")[0].log.offset("fanout") == 5
+
+
 async def test_continuations_wait_oldest_first_until_they_are_done(stores: Stores) -> None:
     await stores.work.advance([Progress(group="fanout", offset=9, put=(work(9), work(4)))])
     await stores.work.advance([Progress(group="fanout", offset=9, put=(work(9, after=1_000),), done=())])

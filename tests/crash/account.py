@@ -3,7 +3,7 @@
 Serves every crash test, whatever the stores lie on and whoever acts. Never talks to anybody but stores and the service over them.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 from tests.crash.poster import LIMITS, PEOPLE, Orders, Town
 from twit.core.clock import SystemClock
@@ -37,6 +37,11 @@ class Account:
         self.newest = 0  # of the tweets of earlier rounds
         self.answered = self.refused = 0
         self.aims = Counter()
+        self.told = defaultdict(list)  # tweet → what was answered to acts on it
+
+    def about(self, tweets):
+        """What is known of tweets that are not as they must be."""
+        return "; ".join(f"{tweet}: {self.told[getattr(tweet, 'tweet_id', tweet)]}" for tweet in tweets)
 
     def hear(self, said):
         """Take in one line."""
@@ -47,6 +52,8 @@ class Account:
         elif said.answered >= 0:
             act = self.open.pop(said.answered)
             self.answered += 1
+            for tweet in {said.result, act.of} - {0}:
+                self.told[tweet].append((act.number, act.verb, act.actor, "refused" if said.refused else said.result, said.again))
             if not said.refused:
                 self.apply(act, said.result, again=said.again)
             else:
@@ -176,8 +183,9 @@ class Verifier:
         expected = [post for post in self.model.newest() if post.author == person]
         said = [post.tweet_id for post in expected]
         stored = [tweet.tweet_id for tweet in tweets]
-        assert not set(said) - set(stored), f"lost: {sorted(set(said) - set(stored))} of {person}"
-        assert not set(stored) - set(said), f"{person} has more than was answered: {sorted(set(stored) - set(said))}"
+        lost, more = sorted(set(said) - set(stored)), [tweet for tweet in tweets if tweet.tweet_id not in said]
+        assert not lost, f"lost of {person}: {self.account.about(lost)}"
+        assert not more, f"{person} has more than was answered: {self.account.about(more)}"
         texts = [tweet.text for tweet in tweets if not tweet.retweet_of]
         assert len(texts) == len(set(texts)), f"doubled: {[text for text, many in Counter(texts).items() if many > 1]}"
         retweeted = [tweet.retweet_of for tweet in tweets if tweet.retweet_of]

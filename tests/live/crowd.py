@@ -36,7 +36,7 @@ PARTITIONS = 4
 PAGE = 100
 PAUSE_S = 0.05  # of a household between two acts: some tens of acts a second
 AGAIN_S = 0.2  # before an act that was not answered is repeated
-SETTLE_S = 180  # generous: a wait ends when what is waited for is there
+SETTLE_S = 60  # generous: a wait ends when what is waited for is there
 LATE_MS = 30_000  # an older row is of a batch that Cassandra finished late: nobody was answered, and who repeated it made another
 SMALL = msgspec.structs.replace(LIMITS, store_timeout_ms=5_000)
 
@@ -253,15 +253,22 @@ class LiveVerifier(Verifier):
         """What a dead process left in an outbox is sent by another, some seconds later, and what one group does makes events for
         the other."""
         still, sources = 0, self.stores._kafka.relay._sources.values()
-        async with asyncio.timeout(SETTLE_S):
-            while still < 2:
-                await asyncio.sleep(0.1)
-                now_ms = SystemClock().now_ms()
-                rows = [one for source in sources for one in await source.waiting(now_ms, 1_000)]
-                waiting = [one for one in rows if one.event.at_ms > now_ms - LATE_MS]
-                await self.stores.log.caught_up()
-                lags = await self.stores.log.lag(GROUPS, now_ms)
-                still = still + 1 if not waiting and not any(lag.events or lag.work for lag in lags) else 0
+        try:
+            async with asyncio.timeout(SETTLE_S):
+                while still < 2:
+                    await asyncio.sleep(0.1)
+                    now_ms = SystemClock().now_ms()
+                    rows = [one for source in sources for one in await source.waiting(now_ms, 1_000)]
+                    waiting = [one for one in rows if one.event.at_ms > now_ms - LATE_MS]
+                    await self.stores.log.caught_up()
+                    lags = await self.stores.log.lag(GROUPS, now_ms)
+                    still = still + 1 if not waiting and not any(lag.events or lag.work for lag in lags) else 0
+        except TimeoutError as error:
+            what = f"never settled: {waiting[:5]} unsent, {lags}, {[await lane.work.pending(lane.name) for lane in self.lanes()]}"
+            raise AssertionError(what) from error
+
+    def lanes(self):
+        return [lane for group in GROUPS for lane in self.stores.lanes(group)]
 
     async def doors(self, doors):
         """Every gateway shows everybody what he should see, as soon as it has heard what the others did."""

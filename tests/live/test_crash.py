@@ -1,7 +1,7 @@
 """kill -9 of a gateway, a worker, a Redis master, Cassandra, Kafka or MySQL, one at a time, under load: nothing acknowledged is
 lost, nothing is doubled, order is kept and the audit finds no difference.
 
-`TWIT_CRASH_KILLS` says how many (`make crash-live`: 50), `TWIT_CRASH_SEED` which. It uses the servers of `TWIT_LIVE_BASE` and
+`TWIT_CRASH_KILLS` says how many (`make crash-live`: 50), `TWIT_CRASH_SEED` which, `TWIT_CRASH_KINDS` of what. It uses the servers of `TWIT_LIVE_BASE` and
 leaves them running.
 """
 
@@ -25,7 +25,7 @@ from tests.crash.account import Account
 pytestmark = [pytest.mark.live, pytest.mark.timeout(3_600)]
 KILLS = int(os.environ.get("TWIT_CRASH_KILLS", "6"))
 SEED = int(os.environ.get("TWIT_CRASH_SEED", "5"))
-KINDS = ("gateway", "worker", "redis", "cassandra", "kafka", "mariadb")
+KINDS = os.environ.get("TWIT_CRASH_KINDS", "gateway worker redis cassandra kafka mariadb").split()
 DOWN_S = 0.0, 5.0  # before it is started again
 REDIS_DOWN_S = 1.0, 7.0  # a replica takes over after some 3: mostly a failover, else a restart
 FULL_EVERY = 10  # kills between two looks at everything

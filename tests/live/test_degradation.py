@@ -1,5 +1,5 @@
-"""Each server killed, and stopped so that it answers nothing: what people are answered meanwhile is what docs/live.md says, within
-the deadline; and once it is back the gateway catches up by itself.
+"""Each server killed, stopped so that it answers nothing, or out of room: what people are answered meanwhile is what docs/live.md
+says, within the deadline; and once it is well the gateway catches up by itself.
 
 Uses the servers of `TWIT_LIVE_BASE`, and leaves them running.
 """
@@ -20,6 +20,7 @@ import pytest
 import servers
 from crowd import Hosts, LiveVerifier
 from servers.process import pid_of, wait_for
+from servers.redis_cluster import ask
 
 from tests.crash.account import Account
 from tests.crash.clients import ROOT, Client, token_of, until
@@ -48,7 +49,7 @@ class Said(NamedTuple):
 
 def said():
     """The table: `yes` where it is carried out, 503, or `yes / 503` for what the gateway remembers and what it does not."""
-    for name, trouble, *cells in re.findall(r"^\| (\w+) (down|slow)" + r" \| ([\w/ ]+)" * len(COLUMNS) + r" \|$", PAGE, re.MULTILINE):
+    for name, trouble, *cells in re.findall(r"^\| (\w+) (down|slow|full)" + r" \| ([\w/ ]+)" * len(COLUMNS) + r" \|$", PAGE, re.MULTILINE):
         both = [cell.split(" / ") for cell in cells]
         yield Said(NAMES[name], trouble, tuple(one[0] == "yes" for one in both), tuple(one[-1] == "yes" for one in both))
 
@@ -112,17 +113,30 @@ def people(hosts):
 def begin(server, trouble):
     if trouble == "down":
         servers.kill(server, quietly)
-    else:
+    elif trouble == "slow":
         signalled(server, signal.SIGSTOP)
+    else:
+        without_room(server, True)
 
 
 def end(server, trouble):
     """It is well again."""
     if trouble == "slow":
         signalled(server, signal.SIGCONT)
+    if trouble == "full":
+        without_room(server, False)
     servers.start(server, quietly)
     one = servers.SERVERS[server]
     wait_for(server, one.ready, one.processes(), limit_s=BACK_S)
+
+
+def without_room(server, full):
+    """Redis reaches its memory's bound, MySQL takes no writes."""
+    if server == "mariadb":
+        servers.SERVERS[server].sql(f"SET GLOBAL read_only = {int(full)}")
+        return
+    for at in servers.SERVERS[server].ports():
+        assert ask(at, f"CONFIG SET maxmemory {'1mb' if full else '256mb'}").startswith("+OK")
 
 
 def signalled(server, sign):
@@ -172,7 +186,8 @@ def test_what_is_said_of_a_server_in_trouble(hosts, people, said):
         end(server, trouble)
     found = [right(answer, expected) for answer, expected in zip(answers, (*said.known, *said.new), strict=True)]
     assert all(found), [(name, answer.status, round(answer.took_s, 1)) for name, answer in zip(2 * COLUMNS, answers, strict=True)]
-    assert parts.status == 503 and f'"{PARTS[server]}' in parts.body, parts
+    ready = trouble == "full"  # it is read, and no gateway has more room than another
+    assert ready == (parts.status == 200) and (ready or f'"{PARTS[server]}' in parts.body), parts
     until(gateway.ready, BACK_S)
     posted = [int(re.search(r'"tweet_id":"(\d+)"', answer.body)[1]) for answer in answers if answer.status == 201 and "meanwhile" in answer.body]
     until(lambda: set(posted) <= set(gateway.home(EVE)), BACK_S)

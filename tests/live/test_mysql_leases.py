@@ -9,7 +9,8 @@ from parts import ListedLog, config
 from parts_mysql import no_tweets, open_empty
 
 from twit.core.clock import ManualClock
-from twit.core.errors import StoreDown
+from twit.core.errors import StoreDown, Superseded
+from twit.core.events import Progress, Work, WorkVerb
 from twit.core.limits import Limits
 from twit.core.stores.live import mysql
 from twit.core.stores.live.mysql import leases, nodes
@@ -57,6 +58,31 @@ async def test_a_lease_holds_until_its_connection_breaks_and_then_says_so(stores
     assert await other.leases.holder("fanout") == "other"
     assert await stores.leases.acquire("fanout", "me") is None
     assert (await other.leases.node("other"))[0] != node
+
+
+async def test_what_a_former_holder_records_late_changes_nothing(stores, other) -> None:
+    work = Work(work_id=4, verb=WorkVerb.PUSH, author=1, tweet=50, ref=9, after=0, batch=2, created_ms=3, request_id="r")
+    await stores.work.claim("fanout.0", 1)
+    await stores.work.advance([Progress(group="fanout.0", offset=4, fence=1, number=1, put=(work,))])
+    await other.work.claim("fanout.0", 2)
+    assert await other.work.pending("fanout.0") == [work]
+    await other.work.advance([Progress(group="fanout.0", offset=4, fence=2, number=1, done=(4,))])
+    late = Progress(group="fanout.0", offset=9, fence=1, number=2, put=(work,))
+    with pytest.raises(Superseded, match="holder number 2"):
+        await stores.work.advance([late])
+    with pytest.raises(Superseded):
+        await stores.work.claim("fanout.0", 1)
+    assert (await other.work.pending("fanout.0"), await other.work.offset("fanout.0")) == ([], 4)
+
+
+async def test_a_step_that_comes_after_a_later_one_changes_nothing(stores) -> None:
+    work = Work(work_id=4, verb=WorkVerb.PUSH, author=1, tweet=50, ref=9, after=0, batch=2, created_ms=3, request_id="r")
+    await stores.work.claim("fanout.0", 1)
+    first = Progress(group="fanout.0", offset=4, fence=1, number=1, put=(work,))
+    await stores.work.advance([first])
+    await stores.work.advance([Progress(group="fanout.0", offset=4, fence=1, number=2, done=(4,))])
+    await stores.work.advance([first])  # whose answer was lost, and whose repeat took its time
+    assert await stores.work.pending("fanout.0") == []
 
 
 async def test_a_lease_is_taken_again_after_a_break_without_a_word(stores) -> None:

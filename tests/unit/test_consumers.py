@@ -9,7 +9,7 @@ from builders import NOON_MS, build_twit, home, make_friends, make_user, make_us
 
 from twit.core.clock import ManualClock
 from twit.core.consumer import BACKLOG_MS, IN_A_ROW
-from twit.core.errors import StoreDown, StoreFull
+from twit.core.errors import StoreDown, StoreFull, Superseded
 from twit.core.events import EventKind
 from twit.core.model import AccountStatus
 from twit.core.workers import GROUPS
@@ -196,6 +196,26 @@ async def test_a_backlog_is_handled_in_order_so_that_no_row_is_written_anew(open
             assert seen == tweets[: len(seen)][::-1]
         busy = await fan_out.step()
     assert len(seen) == 4
+
+
+async def test_whoever_lost_his_lane_stops_recording_and_begins_anew(twit, monkeypatch, pair):
+    _, bob = pair
+    await twit.post(bob, "hi")
+    fan_out = twit.workers.consumer("fanout")
+    await fan_out.open(1)
+    with monkeypatch.context() as patched:
+
+        async def refused(progress):
+            raise Superseded("fanout was taken over")
+
+        patched.setattr(twit.stores.work, "advance", refused)
+        await fan_out.step()
+        with pytest.raises(Superseded):
+            await fan_out.close()
+    await fan_out.open(3)
+    assert await fan_out.step()
+    await fan_out.close()
+    assert await twit.stores.log.offset("fanout") == await twit.stores.log.tail()
 
 
 async def test_a_continuation_goes_on_where_it_was_after_a_restart(open_twit, clock):

@@ -45,6 +45,9 @@ class SqliteWorkLog:
     def __init__(self, db: Database) -> None:
         self._db = db
 
+    async def claim(self, group: str, fence: int) -> None:
+        """Nothing: the kernel takes no lease away from a process that lives."""
+
     async def advance(self, progress: Sequence[Progress]) -> None:
         await self._db.writer.run(lambda conn: _advance(conn, progress))
 

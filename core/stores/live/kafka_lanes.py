@@ -182,6 +182,9 @@ class LaneWork:
         self._letters = TopicPartition(parts.topics.dead_letters, 0)
         self._passed = passed
 
+    async def claim(self, group: str, fence: int) -> None:
+        await self._places.claim(group, fence)
+
     async def advance(self, progress: Sequence[Progress]) -> None:
         await self._places.advance(progress)
         for step in progress:

@@ -74,7 +74,7 @@ _CONSUMERS = (
     """CREATE TABLE IF NOT EXISTS outbox (shard SMALLINT UNSIGNED, number BIGINT, writer INT UNSIGNED, payload BLOB NOT NULL,
     PRIMARY KEY (shard, number, writer), KEY oldest (number))""",
     """CREATE TABLE IF NOT EXISTS consumer_groups (shard SMALLINT UNSIGNED, name VARBINARY(200), place BIGINT NOT NULL,
-    PRIMARY KEY (shard, name))""",
+    fence BIGINT NOT NULL DEFAULT 0, step BIGINT NOT NULL DEFAULT 0, PRIMARY KEY (shard, name))""",
     """CREATE TABLE IF NOT EXISTS work (shard SMALLINT UNSIGNED, consumer_group VARBINARY(200), work_id BIGINT,
     created_ms BIGINT NOT NULL, payload BLOB NOT NULL, PRIMARY KEY (shard, consumer_group, work_id))""",
     """CREATE TABLE IF NOT EXISTS deliveries (shard SMALLINT UNSIGNED, tweet BIGINT, batch INT, payload BLOB NOT NULL,

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from ....entries import Delivery, whole_account
+from ....errors import Superseded
 from ....events import Event, LoggedEvent, Parked, Progress, Work
 from .server import Session
 from .shards import OPS, Shards, shard_of_name
@@ -27,6 +28,11 @@ ON DUPLICATE KEY UPDATE created_ms = VALUES(created_ms), payload = VALUES(payloa
 _DONE = "DELETE FROM work WHERE (shard, consumer_group, work_id) IN %s"
 _PLACE = """INSERT INTO consumer_groups (shard, name, place) VALUES (%s, %s, %s)
 ON DUPLICATE KEY UPDATE place = GREATEST(place, VALUES(place))"""
+_CLAIM = """INSERT INTO consumer_groups (shard, name, place, fence) VALUES (%s, %s, 0, %s)
+ON DUPLICATE KEY UPDATE step = IF(fence < VALUES(fence), 0, step), fence = GREATEST(fence, VALUES(fence))"""
+_STEP = """UPDATE consumer_groups SET place = GREATEST(place, %s), step = %s
+WHERE shard = %s AND name = %s AND fence = %s AND step < %s"""
+_FENCE = "SELECT fence FROM consumer_groups WHERE shard = %s AND name = %s"
 _OFFSET = "SELECT place FROM consumer_groups WHERE shard = %s AND name = %s"
 _PENDING = "SELECT payload FROM work WHERE shard = %s AND consumer_group = %s ORDER BY work_id"
 _BACKLOG = """SELECT COUNT(*), COALESCE(MIN(created_ms), 0), COALESCE(MIN(work_id), 0)
@@ -65,6 +71,15 @@ class MysqlWorkLog:
 
     def __init__(self, shards: Shards) -> None:
         self._shards = shards
+
+    async def claim(self, group: str, fence: int) -> None:
+        key = _group_key(group)
+
+        def work(session: Session) -> None:
+            session.run(_CLAIM, (*key, fence))
+            _refuse_older(session, key, fence)
+
+        await self._shards.write(key[0], work)
 
     async def advance(self, progress: Sequence[Progress]) -> None:
         deliveries = [delivery for step in progress for delivery in step.deliveries]
@@ -149,10 +164,21 @@ def _deliveries(session: Session, own: Sequence[int]) -> list[list[Delivery]]:
 def _advance(session: Session, steps: Sequence[Progress]) -> list[None]:
     for step in steps:
         shard, name = _group_key(step.group)
+        if not step.fence:
+            session.run(_PLACE, (shard, name, step.offset))
+        elif not session.run(_STEP, (step.offset, step.number, shard, name, step.fence, step.number)):
+            _refuse_older(session, (shard, name), step.fence)
+            continue  # an earlier try of it stands
         session.many(_PUT, [(shard, name, work.work_id, work.created_ms, _encode_work(work)) for work in step.put])
         session.each(_DONE, [(shard, name, work_id) for work_id in step.done])
-        session.run(_PLACE, (shard, name, step.offset))
     return [None] * len(steps)
+
+
+def _refuse_older(session: Session, key: tuple[int, bytes], fence: int) -> None:
+    """Where another has claimed the group since."""
+    newest = int(session.row(_FENCE, key)[0])
+    if newest != fence:
+        raise Superseded(f"{key[1].decode()} was taken over by its holder number {newest}: what number {fence} did is not recorded")
 
 
 def _shard_of_tweet(tweet: int) -> int:
