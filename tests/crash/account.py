@@ -41,7 +41,10 @@ class Account:
 
     def about(self, tweets):
         """What is known of tweets that are not as they must be."""
-        return "; ".join(f"{tweet}: {self.told[getattr(tweet, 'tweet_id', tweet)]}" for tweet in tweets)
+        return "; ".join(
+            f"{tweet}: {self.told[getattr(tweet, 'tweet_id', tweet)]}, of what it repeats {self.told[getattr(tweet, 'retweet_of', 0)]}"
+            for tweet in tweets
+        )
 
     def hear(self, said):
         """Take in one line."""
@@ -185,7 +188,8 @@ class Verifier:
         stored = [tweet.tweet_id for tweet in tweets]
         lost, more = sorted(set(said) - set(stored)), [tweet for tweet in tweets if tweet.tweet_id not in said]
         assert not lost, f"lost of {person}: {self.account.about(lost)}"
-        assert not more, f"{person} has more than was answered: {self.account.about(more)}"
+        twins = [tweet.tweet_id for tweet in tweets if tweet.retweet_of in {one.retweet_of for one in more} - {0}]
+        assert not more, f"{person} has more than was answered: {self.account.about(more)}; retweets of the same: {twins}"
         texts = [tweet.text for tweet in tweets if not tweet.retweet_of]
         assert len(texts) == len(set(texts)), f"doubled: {[text for text, many in Counter(texts).items() if many > 1]}"
         retweeted = [tweet.retweet_of for tweet in tweets if tweet.retweet_of]
