@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 ARGS ?=
-KILLING := tests/live/test_degradation.py
+KILLING := tests/live/test_degradation.py tests/live/test_crash.py
 MEASURED := tests/simulate/test_validate_service.py
 OVER_LIVE := tests/unit/test_stateful.py tests/gateway -k "not litestar and not same_bytes" \
 	--ignore tests/gateway/test_schema.py --ignore tests/gateway/test_server.py
@@ -40,7 +40,7 @@ crash: $(VENV)/dev
 live: live-own live-over live-killed
 
 live-own: $(VENV)/dev servers
-	TWIT_LIVE_RUN=make $(BIN)/python -m pytest -n 2 --dist loadfile -m live --deselect $(KILLING) --deselect tests/live/test_crash.py $(ARGS)
+	TWIT_LIVE_RUN=make $(BIN)/python -m pytest -n 2 --dist loadfile -m live $(KILLING:%=--deselect %) $(ARGS)
 
 # Alone: these end the servers that the others use.
 live-killed: $(VENV)/dev servers

@@ -1,7 +1,8 @@
 """Row 7: deliveries a second into timelines of a Redis Cluster of three primaries, all rules on, by one client process, beside a bare
 function that appends and cuts in as many calls, and beside what redis-py does with a pipeline of two commands a reader.
 
-Needs the servers of `make live`, so it runs only where it is asked for: `make bench ARGS=7`.
+Row 14 of the live world: what a full row takes there. Both need the servers of `make live`, so they run only where they are asked for:
+`make bench ARGS="7 14-live"`.
 """
 
 from __future__ import annotations
@@ -41,7 +42,14 @@ def run():
 
 
 run.long = True
-ROWS = {"7 timelines in Redis": run}
+
+
+def memory():
+    return [asyncio.run(held(layout, bar)) for layout, bar in (("list", 1.25), ("sorted-set", 2.0))]
+
+
+memory.long = True
+ROWS = {"7 timelines in Redis": run, "14-live timelines in Redis": memory}
 
 
 async def measured(layout: str) -> list[Figure]:
@@ -66,6 +74,36 @@ async def measured(layout: str) -> list[Figure]:
         await admin.empty(config.namespace)
         await admin.empty("bench-plain")
         admin.close()
+
+
+async def held(layout: str, bar: float) -> Figure:
+    """Memory of full rows as Redis counts it (`MEMORY USAGE`), key and header included."""
+    sys.path.insert(0, str(Path(__file__).parent.parent / "live"))
+    import parts
+
+    config = msgspec.structs.replace(parts.config(f"bench-{layout}"), layout=layout)
+    await init(config)
+    admin, timelines = RedisAdmin(config.redis, 5_000), await open_timelines(config, Limits())
+    host, _, port = config.redis.addresses[0].rpartition(":")
+    plain = RedisCluster(startup_nodes=[ClusterNode(host, int(port))])
+    was = next(iter(plain.config_get("zset-max-listpack-entries", target_nodes=RedisCluster.PRIMARIES).values()))
+    plain.config_set("zset-max-listpack-entries", 1_024, target_nodes=RedisCluster.PRIMARIES)  # as docs/live.md asks of that layout
+    try:
+        readers = np.arange(1, FULL + 1)
+        await timelines.open_empty(readers, NOW)
+        for number in range(800):  # one after the other, as they come
+            await timelines.push(np.array([((1_000_000 + number) << 22, 0)]), readers, NOW)
+        names = [name for name in plain.scan_iter(match=f"{config.namespace}:*", count=1_000) if int(plain.memory_usage(name, samples=0)) > 8_000]
+        assert len(names) == FULL
+        bytes_held = sum(int(plain.memory_usage(name, samples=0)) for name in names) / FULL
+    finally:
+        plain.config_set("zset-max-listpack-entries", was["zset-max-listpack-entries"], target_nodes=RedisCluster.PRIMARIES)
+        await timelines.close()
+        plain.close()
+        await admin.empty(config.namespace)
+        admin.close()
+    what = f"{layout}: bytes of a cached timeline in Redis"
+    return Figure(row="14", what=what, unit="bytes", against="16 B x 800", figures=[bytes_held], references=[12_800.0], bar=bar, at_least=False)
 
 
 async def of_size(timelines, plain, layout: str, size: int) -> list[Figure]:
