@@ -57,10 +57,6 @@ class MariaDb:
     def ready(self) -> bool:
         return self._client("mariadb-admin", "ping").returncode == 0
 
-    def sql(self, statement: str) -> None:
-        """As its administrator."""
-        self._client("mariadb", "-e", statement).check_returncode()
-
     def _client(self, program: str, *words: str) -> subprocess.CompletedProcess[bytes]:
         socket = folder("data", self.name) / "mysqld.sock"
         return subprocess.run([program, f"--socket={socket}", "-uroot", *words], capture_output=True, check=False)
