@@ -88,7 +88,7 @@ def count_users(
     `lists` follower lists, pages above bit `PAGES_SHIFT` and followers below, since every place met costs a cache line."""
     some = np.empty(1 << 15, np.int64)
     minutes = np.empty(1 << 13, np.int64)
-    for i in range(start, stop):
+    for i in by_home(slots, plan.redis, start, stop):
         followees = out_degree_of(table, at, i)
         followers = in_degree_of(table, at, i)
         reads = poisson(read_rate(act, i, followees), mix(plan.key, i * STREAMS + READS_Q))
@@ -118,6 +118,22 @@ def count_users(
                 followers, stored = resident_followers(table, at, act, i, some)
             write(plan, i, region, tweets, minutes, followers, stored, pulled, followees, sums, small, lists)
     sums[SCALAR_AT + USERS] += stop - start
+
+
+@njit
+def by_home(slots: Slots, shards: int, start: int, stop: int) -> Sums:
+    """Users [start, stop) by the shard of their home row: who comes next adds to the same few kilobytes of `small`, where in order
+    of id every read would miss the cache, which is half of the time."""
+    ends = np.zeros(shards + 1, np.int64)
+    for i in range(start, stop):
+        ends[redis_shard(slots, i + 1, shards) + 1] += 1
+    ends = np.cumsum(ends)
+    users = np.empty(stop - start, np.int64)
+    for i in range(start, stop):
+        shard = redis_shard(slots, i + 1, shards)
+        users[ends[shard]] = i
+        ends[shard] += 1
+    return users
 
 
 @njit
