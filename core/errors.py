@@ -15,7 +15,8 @@ TwitError
 │   ├── StoreDown            refused, gone, or locked past its bound
 │   ├── StoreTimeout         no answer in time; the write may or may not stand
 │   ├── StoreFull            no space, or read-only: nothing was written
-│   └── StoreCorrupt         bytes that cannot be what we wrote, or a schema from elsewhere
+│   ├── StoreCorrupt         bytes that cannot be what we wrote, or a schema from elsewhere
+│   └── Superseded           another has taken over what this was done for: not recorded
 ├── Overloaded           shed at the gateway, `retry_after_s`                        503  exit 5
 ├── Mismatch             the answer is no: a check or a threshold failed                  exit 4
 └── Stopped              interrupted with a checkpoint; resumable                         exit 75

@@ -37,7 +37,7 @@ PARTITIONS = 4
 PAGE = 100
 PAUSE_S = 0.05  # of a household between two acts: some tens of acts a second
 AGAIN_S = 0.2  # before an act that was not answered is repeated
-SETTLE_S = 60  # generous: a wait ends when what is waited for is there
+SETTLE_S = 120  # generous: a wait ends when what is waited for is there
 LATE_MS = 30_000  # an older row is of a batch that Cassandra finished late: nobody was answered, and who repeated it made another
 SMALL = msgspec.structs.replace(LIMITS, store_timeout_ms=5_000)
 
